@@ -1,0 +1,3 @@
+//! Manage a running LwM2M server from the command line.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! A LwM2M client to run.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Simulated devices over real sockets.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! A LwM2M server to run.
+
+fn main() {}
