@@ -13,3 +13,21 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+mod definition;
+mod models;
+mod node;
+mod object_link;
+mod path;
+mod value;
+mod version;
+
+pub use crate::{
+    definition::{ObjectDef, Operations, ResourceDef},
+    models::{Choice, Models, default_version},
+    node::{Instance, Node, Object, Resource, ResourceValue, Walk},
+    object_link::{ObjectLink, ObjectLinkError},
+    path::{Level, Path, PathError, PathErrorKind},
+    value::{ConvertError, Value, ValueType},
+    version::{Lwm2mVersion, Version, VersionError},
+};
