@@ -32,7 +32,7 @@ fn a_slow_store_keeps_every_promise() {
 fn a_failing_store_keeps_every_promise_once_it_answers() {
     block_on(basics(async || {
         Retrying(Faulty::new(MemoryStore::new(), |n| {
-            if mix(n, 1) % 3 == 0 {
+            if mix(n, 1).is_multiple_of(3) {
                 Fault::None
             } else {
                 Fault::Down
