@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
     clippy::cast_possible_truncation,
     clippy::expect_used,
@@ -13,3 +14,13 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+mod access;
+mod identity;
+mod reason;
+mod record;
+
+pub use access::{Access, Grant, Interface, Lookup, NoSecPolicy, authorize};
+pub use identity::{EndpointError, Identity, MAX_ENDPOINT, check_endpoint};
+pub use reason::Reason;
+pub use record::{Credential, DEVICE_KIND, DecodeError, DecodeErrorKind, DeviceRecord};

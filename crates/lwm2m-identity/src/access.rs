@@ -1,0 +1,166 @@
+//! The one decision: may this identity speak for this endpoint.
+
+use crate::{DeviceRecord, Identity, Reason, check_endpoint};
+
+/// What the device asked for. It decides over the code of a refusal, and over what has to be proven.
+#[derive(Clone, Copy, Eq, PartialEq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Interface {
+    /// Register: to be known under an endpoint name.
+    Register,
+    /// Update: to change a registration.
+    Update,
+    /// De-register: to end a registration.
+    Deregister,
+    /// Send: to report values under a registration.
+    Send,
+    /// Bootstrap-Request: to be configured under an endpoint name.
+    Bootstrap,
+}
+
+/// What the store said about the device record of an endpoint.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the closed set of answers; the third one must never be forgotten"
+)]
+pub enum Lookup<'a> {
+    /// There is this record.
+    Found(&'a DeviceRecord),
+    /// There certainly is none.
+    Absent,
+    /// Nobody knows: the store is down, missing, or holds bytes that cannot be read.
+    Unavailable,
+}
+
+/// Who may come without security.
+#[derive(Clone, Copy, Eq, PartialEq, Hash, Debug, Default)]
+#[expect(clippy::exhaustive_enums, reason = "the three settings of one switch")]
+pub enum NoSecPolicy {
+    /// Every endpoint that has no credential.
+    #[default]
+    Open,
+    /// Endpoints whose record says so.
+    Known,
+    /// Nobody, whatever a record says.
+    Off,
+}
+
+/// Everything that the decision looks at.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever asks must have thought of every part"
+)]
+pub struct Access<'a> {
+    /// What was asked for.
+    pub interface: Interface,
+    /// The endpoint name that is claimed (Register, Bootstrap), or of the registration in question.
+    pub endpoint: &'a str,
+    /// What the sender has proven.
+    pub identity: &'a Identity,
+    /// What is recorded about the endpoint; not looked at where a registration is asked about.
+    pub record: Lookup<'a>,
+    /// Who holds the live registration of the endpoint, if there is one.
+    pub holder: Option<&'a Identity>,
+    /// Who may come without security.
+    pub nosec: NoSecPolicy,
+}
+
+/// On what ground access was given.
+#[derive(Clone, Copy, Eq, PartialEq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Grant {
+    /// A record names the identity.
+    Record,
+    /// The endpoint has no credential, and such are let in without security.
+    OpenNoSec,
+    /// A certificate that is trusted carries the endpoint name.
+    Certificate,
+    /// The sender holds the registration.
+    Holder,
+}
+
+/// Decides whether an identity may speak for an endpoint.
+///
+/// A NoSec sender never gets an endpoint that has a credential: neither one that stands in the record nor one
+/// with which the live registration came. If the store cannot tell, the answer is no.
+///
+/// # Errors
+/// The [`Reason`]; [`Reason::coap_code`] is what to answer.
+///
+/// ```
+/// use lwm2m_identity::{Access, Identity, Interface, Lookup, NoSecPolicy, Reason, authorize};
+///
+/// let access = Access {
+///     interface: Interface::Register,
+///     endpoint: "lamp",
+///     identity: &Identity::None,
+///     record: Lookup::Unavailable,
+///     holder: None,
+///     nosec: NoSecPolicy::Open,
+/// };
+/// assert_eq!(authorize(&access), Err(Reason::StoreDown));
+/// assert!(authorize(&Access { record: Lookup::Absent, ..access }).is_ok());
+/// ```
+pub fn authorize(access: &Access<'_>) -> Result<Grant, Reason> {
+    match access.interface {
+        Interface::Register | Interface::Bootstrap => admit(access),
+        Interface::Update | Interface::Deregister | Interface::Send => match access.holder {
+            None => Err(Reason::UnknownRegistration),
+            Some(holder) if holder == access.identity => Ok(Grant::Holder),
+            Some(_) => Err(Reason::NotOwner),
+        },
+    }
+}
+
+fn admit(access: &Access<'_>) -> Result<Grant, Reason> {
+    if check_endpoint(access.endpoint).is_err() {
+        return Err(Reason::EndpointInvalid);
+    }
+    match (access.record, access.identity) {
+        (Lookup::Unavailable, _) => Err(Reason::StoreDown),
+        (Lookup::Found(record), Identity::None) => {
+            if !record.credentials.is_empty() {
+                Err(Reason::CredentialRequired)
+            } else {
+                admit_nosec(access, Some(record.nosec))
+            }
+        }
+        (Lookup::Absent, Identity::None) => admit_nosec(access, None),
+        (Lookup::Found(record), identity) => {
+            if record
+                .credentials
+                .iter()
+                .any(|credential| credential.fits(identity))
+            {
+                Ok(Grant::Record)
+            } else {
+                Err(Reason::IdentityMismatch)
+            }
+        }
+        (Lookup::Absent, Identity::X509 { names }) => {
+            if names.iter().any(|name| name == access.endpoint) {
+                Ok(Grant::Certificate)
+            } else {
+                Err(Reason::IdentityMismatch)
+            }
+        }
+        (Lookup::Absent, Identity::Psk { .. } | Identity::RawPublicKey { .. }) => {
+            Err(Reason::EndpointNotAdmitted)
+        }
+    }
+}
+
+/// The endpoint has no credential in a record; `recorded` is what the record says about NoSec, if there is one.
+fn admit_nosec(access: &Access<'_>, recorded: Option<bool>) -> Result<Grant, Reason> {
+    if access.holder.is_some_and(|holder| !holder.is_none()) {
+        return Err(Reason::CredentialRequired);
+    }
+    match (access.nosec, recorded) {
+        (NoSecPolicy::Off, _) => Err(Reason::NoSecOff),
+        (_, Some(true)) => Ok(Grant::Record),
+        (NoSecPolicy::Open, None) => Ok(Grant::OpenNoSec),
+        (NoSecPolicy::Known, None) | (_, Some(false)) => Err(Reason::EndpointNotAdmitted),
+    }
+}
