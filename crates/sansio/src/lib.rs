@@ -11,3 +11,15 @@
 )]
 
 extern crate alloc;
+
+mod datagram;
+mod instant;
+mod peer;
+mod rng;
+mod wheel;
+
+pub use datagram::{DatagramBuf, Transmit};
+pub use instant::Instant;
+pub use peer::{Peer, Ticket};
+pub use rng::Rng;
+pub use wheel::{TimerId, TimerWheel};
