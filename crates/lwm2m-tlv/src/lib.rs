@@ -14,3 +14,17 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+mod error;
+mod header;
+mod reader;
+mod tlv;
+mod writer;
+
+pub use error::{DecodeError, DecodeErrorKind, EncodeError};
+pub use header::{MAX_VALUE_LEN, encoded_len};
+pub use reader::Reader;
+pub use tlv::{Kind, Tlv};
+#[cfg(feature = "alloc")]
+pub use writer::to_vec;
+pub use writer::{Writer, integer_len, unsigned_len};
