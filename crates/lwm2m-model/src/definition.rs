@@ -3,7 +3,7 @@
 use alloc::{borrow::Cow, boxed::Box, format, vec::Vec};
 use core::fmt;
 
-use crate::{Lwm2mVersion, ValueType, Version};
+use crate::{Lwm2mVersion, ValueType, Version, registry::Records};
 
 /// The definition of one version of an object.
 ///
@@ -36,7 +36,7 @@ pub struct ObjectDef {
     mandatory: bool,
     /// Only where a file states another one than the id and the version give.
     urn: Option<Box<str>>,
-    resources: Vec<OwnedResource>,
+    resources: Resources,
 }
 
 impl ObjectDef {
@@ -51,8 +51,14 @@ impl ObjectDef {
             multiple: false,
             mandatory: false,
             urn: None,
-            resources: Vec::new(),
+            resources: Resources::Owned(Vec::new()),
         }
+    }
+
+    /// Takes its resources from the built-in registry.
+    pub(crate) fn with_records(mut self, records: Records) -> Self {
+        self.resources = Resources::Table(records);
+        self
     }
 
     /// Says whether the object can have several instances.
@@ -90,14 +96,16 @@ impl ObjectDef {
     #[must_use]
     pub fn with_resource(mut self, resource: ResourceDef<'_>) -> Self {
         let owned = OwnedResource::from(resource);
-        match self.position(owned.id) {
+        let mut resources = self.resources.into_owned();
+        match resources.binary_search_by_key(&owned.id, |resource| resource.id) {
             Ok(at) => {
-                if let Some(place) = self.resources.get_mut(at) {
+                if let Some(place) = resources.get_mut(at) {
                     *place = owned;
                 }
             }
-            Err(at) => self.resources.insert(at, owned),
+            Err(at) => resources.insert(at, owned),
         }
+        self.resources = Resources::Owned(resources);
         self
     }
 
@@ -153,18 +161,96 @@ impl ObjectDef {
     /// The resource with this id.
     #[must_use]
     pub fn resource(&self, id: u16) -> Option<ResourceDef<'_>> {
-        let at = self.position(id).ok()?;
-        self.resources.get(at).map(OwnedResource::view)
+        match &self.resources {
+            Resources::Owned(resources) => {
+                let at = resources
+                    .binary_search_by_key(&id, |resource| resource.id)
+                    .ok()?;
+                resources.get(at).map(OwnedResource::view)
+            }
+            Resources::Table(records) => records.find(id),
+        }
     }
 
     /// All resources, by ascending id.
-    pub fn resources(&self) -> impl ExactSizeIterator<Item = ResourceDef<'_>> {
-        self.resources.iter().map(OwnedResource::view)
+    #[must_use]
+    pub const fn resources(&self) -> ResourceDefs<'_> {
+        ResourceDefs {
+            resources: &self.resources,
+            next: 0,
+        }
+    }
+}
+
+/// The resources of an [`ObjectDef`]; made by [`ObjectDef::resources`].
+#[derive(Clone, Debug)]
+pub struct ResourceDefs<'a> {
+    resources: &'a Resources,
+    next: usize,
+}
+
+impl<'a> Iterator for ResourceDefs<'a> {
+    type Item = ResourceDef<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let found = self.resources.at(self.next)?;
+        self.next = self.next.saturating_add(1);
+        Some(found)
     }
 
-    fn position(&self, id: u16) -> Result<usize, usize> {
-        self.resources
-            .binary_search_by_key(&id, |resource| resource.id)
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.resources.len().saturating_sub(self.next);
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for ResourceDefs<'_> {}
+
+/// Where the resources of a definition are kept.
+#[derive(Clone)]
+enum Resources {
+    /// By ascending id.
+    Owned(Vec<OwnedResource>),
+    Table(Records),
+}
+
+impl Resources {
+    fn len(&self) -> usize {
+        match self {
+            Self::Owned(resources) => resources.len(),
+            Self::Table(records) => records.len(),
+        }
+    }
+
+    fn at(&self, position: usize) -> Option<ResourceDef<'_>> {
+        match self {
+            Self::Owned(resources) => resources.get(position).map(OwnedResource::view),
+            Self::Table(records) => records.at(position),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = ResourceDef<'_>> {
+        (0..self.len()).filter_map(|position| self.at(position))
+    }
+
+    fn into_owned(self) -> Vec<OwnedResource> {
+        match self {
+            Self::Owned(resources) => resources,
+            table @ Self::Table(_) => table.iter().map(OwnedResource::from).collect(),
+        }
+    }
+}
+
+/// Equal when the resources are, wherever they are kept.
+impl PartialEq for Resources {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Resources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -177,7 +263,7 @@ fn urn_class(id: u16) -> &'static str {
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 struct OwnedResource {
     id: u16,
     name: Box<str>,

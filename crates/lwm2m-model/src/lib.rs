@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![warn(
     clippy::cast_possible_truncation,
@@ -14,16 +15,20 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "xml")]
+#[cfg_attr(docsrs, doc(cfg(feature = "xml")))]
+pub mod ddf;
 mod definition;
 mod models;
 mod node;
 mod object_link;
 mod path;
+mod registry;
 mod value;
 mod version;
 
 pub use crate::{
-    definition::{ObjectDef, Operations, ResourceDef},
+    definition::{ObjectDef, Operations, ResourceDef, ResourceDefs},
     models::{Choice, Models, default_version},
     node::{Instance, Node, Object, Resource, ResourceValue, Walk},
     object_link::{ObjectLink, ObjectLinkError},

@@ -24,6 +24,11 @@ impl Models {
         Self { defs: Vec::new() }
     }
 
+    /// With these definitions, which are sorted by id and version.
+    pub(crate) const fn from_sorted(defs: Vec<ObjectDef>) -> Self {
+        Self { defs }
+    }
+
     /// Adds a definition and returns the one of the same id and version that it replaced.
     pub fn insert(&mut self, def: ObjectDef) -> Option<ObjectDef> {
         match self.position(def.id(), def.version()) {
