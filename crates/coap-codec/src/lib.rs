@@ -14,3 +14,26 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+mod block;
+mod code;
+mod content_format;
+mod encoder;
+mod error;
+mod message;
+mod option_number;
+mod options;
+#[cfg(feature = "alloc")]
+mod owned;
+mod uint;
+
+pub use block::{Block, BlockSize};
+pub use code::{Code, Type};
+pub use content_format::ContentFormat;
+pub use encoder::{Encoder, empty_message};
+pub use error::{DecodeError, DecodeErrorKind, EncodeError};
+pub use message::{DecodeLimits, Message};
+pub use option_number::{DEFINITIONS, OptionDefinition, OptionFormat, OptionNumber};
+pub use options::{NoResponse, Opt, OptionIter, Options, Texts, Values};
+#[cfg(feature = "alloc")]
+pub use owned::{OptionsBuf, Request, Response};
