@@ -25,6 +25,7 @@ mod option_number;
 mod options;
 #[cfg(feature = "alloc")]
 mod owned;
+mod triage;
 mod uint;
 
 pub use block::{Block, BlockSize};
@@ -37,3 +38,4 @@ pub use option_number::{DEFINITIONS, OptionDefinition, OptionFormat, OptionNumbe
 pub use options::{NoResponse, Opt, OptionIter, Options, Texts, Values};
 #[cfg(feature = "alloc")]
 pub use owned::{OptionsBuf, Request, Response};
+pub use triage::{RejectReason, Triage, triage};

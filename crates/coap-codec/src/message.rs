@@ -36,7 +36,7 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// Every fault that RFC 7252 calls a message format error. What to do about one depends on
-    /// the type of the message; triage tells.
+    /// the type of the message; [`triage`](crate::triage()) tells.
     #[inline]
     pub fn decode(datagram: &'a [u8]) -> Result<Self, DecodeError> {
         Self::decode_with(datagram, DecodeLimits::RFC7252)

@@ -190,7 +190,7 @@ impl<'a> Options<'a> {
     /// its definition does not allow, or text that is not UTF-8.
     ///
     /// A request with such an option is answered 4.02 or ignored;
-    /// triage applies the rule.
+    /// [`triage`](crate::triage()) applies the rule.
     ///
     /// # Examples
     /// ```
