@@ -1,0 +1,10 @@
+//! SenML in CBOR: content format 112, and 322 for SenML-ETCH (RFC 8428 §6, RFC 8790).
+
+mod reader;
+mod token;
+mod writer;
+
+pub use reader::Reader;
+#[cfg(feature = "alloc")]
+pub use writer::to_vec;
+pub use writer::{FloatForm, Writer};

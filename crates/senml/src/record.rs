@@ -1,0 +1,277 @@
+//! One record with its base fields resolved.
+
+#[cfg(feature = "alloc")]
+use alloc::{borrow::Cow, string::String};
+use core::fmt;
+
+use crate::{DecodeError, DecodeErrorKind, Limits, Number, Text, Value, source::Unresolved};
+
+/// One record, its base fields resolved (RFC 8428 §4.6): what a reader gives.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Record<'a> {
+    /// The base name and the name, one after the other.
+    pub name: Name<'a>,
+    /// The unit, of this record or the base unit.
+    pub unit: Option<Text<'a>>,
+    /// The value, base value added to a number. A composite request has none.
+    pub value: Option<Value<'a>>,
+    /// The sum, base sum added.
+    pub sum: Option<Number>,
+    /// The time in seconds, base time added; `None` if there is neither. Less than 2²⁸ is relative
+    /// to now (RFC 8428 §4.5.3).
+    pub time: Option<Number>,
+    /// The seconds after which the next reading comes at the latest.
+    pub update_time: Option<Number>,
+    /// Whether the record consists of base fields only. Then it is no reading; whether its base name
+    /// is a path that was asked for, the caller knows.
+    pub base_only: bool,
+    /// Where the record begins, in bytes from the start of the payload.
+    pub offset: usize,
+    /// Where its value begins; where the record begins, if it has none.
+    pub value_offset: usize,
+}
+
+/// The name of a record: base name and name, one after the other, nothing in between.
+///
+/// ```
+/// use senml::json::Reader;
+///
+/// let record = Reader::new(br#"[{"bn":"/3/0/","n":"9","v":100}]"#).next().unwrap()?;
+/// assert_eq!(record.name, "/3/0/9");
+/// let mut buffer = [0; 255];
+/// assert_eq!(record.name.write_to(&mut buffer), Some("/3/0/9"));
+/// # Ok::<(), senml::DecodeError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Name<'a> {
+    base: Text<'a>,
+    own: Text<'a>,
+}
+
+impl<'a> Name<'a> {
+    /// The base name in force, empty if there is none.
+    #[must_use]
+    pub const fn base(&self) -> Text<'a> {
+        self.base
+    }
+
+    /// The name in the record itself, empty if there is none.
+    #[must_use]
+    pub const fn own(&self) -> Text<'a> {
+        self.own
+    }
+
+    /// The length in bytes of UTF-8.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.base.len().saturating_add(self.own.len())
+    }
+
+    /// Never true for a name that a reader gave.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.base.is_empty() && self.own.is_empty()
+    }
+
+    /// The characters.
+    pub fn chars(&self) -> impl Iterator<Item = char> + use<'a> {
+        self.base.chars().chain(self.own.chars())
+    }
+
+    /// Writes the name to the start of `out`; `None` if it has no room. [`Limits::name_len`] bytes
+    /// are always enough.
+    pub fn write_to<'b>(&self, out: &'b mut [u8]) -> Option<&'b str> {
+        let base = self.base.copy_to(out)?;
+        let own = self.own.copy_to(out.get_mut(base..)?)?;
+        core::str::from_utf8(out.get(..base.checked_add(own)?)?).ok()
+    }
+
+    /// The name as one string, copied only if it is not in the payload as such.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn to_cow(&self) -> Cow<'a, str> {
+        match (self.base.as_str(), self.own.as_str()) {
+            (Some(base), Some("")) => Cow::Borrowed(base),
+            (Some(""), Some(own)) => Cow::Borrowed(own),
+            _ => {
+                let mut owned = String::with_capacity(self.len());
+                self.base.push_to(&mut owned);
+                self.own.push_to(&mut owned);
+                Cow::Owned(owned)
+            }
+        }
+    }
+}
+
+impl PartialEq for Name<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.chars().eq(other.chars())
+    }
+}
+
+impl Eq for Name<'_> {}
+
+impl PartialEq<str> for Name<'_> {
+    fn eq(&self, other: &str) -> bool {
+        match (self.base.as_str(), self.own.as_str()) {
+            (Some(base), Some(own)) => other.strip_prefix(base) == Some(own),
+            _ => self.chars().eq(other.chars()),
+        }
+    }
+}
+
+impl PartialEq<&str> for Name<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        *self == **other
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.base, self.own)
+    }
+}
+
+impl fmt::Debug for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} + {:?}", self.base, self.own)
+    }
+}
+
+/// The base fields in force, and what was counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resolver<'a> {
+    limits: Limits,
+    records: usize,
+    name: Text<'a>,
+    name_len: usize,
+    time: Option<Number>,
+    unit: Option<Text<'a>>,
+    value: Option<Number>,
+    sum: Option<Number>,
+}
+
+impl<'a> Resolver<'a> {
+    pub(crate) const fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            records: 0,
+            name: Text::EMPTY,
+            name_len: 0,
+            time: None,
+            unit: None,
+            value: None,
+            sum: None,
+        }
+    }
+
+    /// Refuses a payload that is too long.
+    pub(crate) fn check_len(&self, payload: &[u8]) -> Result<(), DecodeError> {
+        if payload.len() > self.limits.len {
+            return Err(DecodeError::at(self.limits.len, DecodeErrorKind::TooLong));
+        }
+        Ok(())
+    }
+
+    /// Counts a record that begins at `offset`.
+    pub(crate) fn count(&mut self, offset: usize) -> Result<(), DecodeError> {
+        if self.records >= self.limits.records {
+            return Err(DecodeError::at(offset, DecodeErrorKind::TooManyRecords));
+        }
+        self.records = self.records.saturating_add(1);
+        Ok(())
+    }
+
+    /// `None` for a record that only sets base fields other than the name, while there is no
+    /// base name in force.
+    #[inline]
+    pub(crate) fn resolve(
+        &mut self,
+        read: &Unresolved<'a>,
+    ) -> Result<Option<Record<'a>>, DecodeError> {
+        let Unresolved {
+            fields,
+            offset,
+            value_offset,
+            ..
+        } = *read;
+        let at = |kind| DecodeError::at(offset, kind);
+        if let Some(name) = fields.base_name {
+            (self.name, self.name_len) = (name, name.len());
+        }
+        self.time = fields.base_time.or(self.time);
+        self.unit = fields.base_unit.or(self.unit);
+        self.value = fields.base_value.or(self.value);
+        self.sum = fields.base_sum.or(self.sum);
+
+        let base_only = fields.is_base_only();
+        let own = fields.name.unwrap_or(Text::EMPTY);
+        let name_len = self.name_len.saturating_add(own.len());
+        if name_len > self.limits.name_len {
+            return Err(at(DecodeErrorKind::NameTooLong));
+        }
+        if name_len == 0 {
+            let some_base = fields.base_name.is_some()
+                || fields.base_time.is_some()
+                || fields.base_unit.is_some()
+                || fields.base_value.is_some()
+                || fields.base_sum.is_some()
+                || fields.base_version.is_some();
+            return if base_only && some_base {
+                Ok(None)
+            } else {
+                Err(at(DecodeErrorKind::NoName))
+            };
+        }
+        let name = Name {
+            base: self.name,
+            own,
+        };
+        if base_only {
+            return Ok(Some(Record {
+                name,
+                unit: None,
+                value: None,
+                sum: None,
+                time: None,
+                update_time: None,
+                base_only,
+                offset,
+                value_offset,
+            }));
+        }
+        let sum = add(self.sum, fields.sum).map_err(at)?;
+        // RFC 8428 §4.5.2: a base value or value that is missing is zero.
+        let value = match fields.value {
+            Some(Value::Number(number)) => add(self.value, Some(number))
+                .map_err(at)?
+                .map(Value::Number),
+            None if fields.sum.is_none() => self.value.map(Value::Number),
+            value => value,
+        };
+        Ok(Some(Record {
+            name,
+            unit: fields.unit.or(self.unit),
+            value,
+            sum,
+            time: add(self.time, fields.time).map_err(at)?,
+            update_time: fields.update_time,
+            base_only,
+            offset,
+            value_offset,
+        }))
+    }
+}
+
+#[inline]
+fn add(base: Option<Number>, own: Option<Number>) -> Result<Option<Number>, DecodeErrorKind> {
+    match (base, own) {
+        (Some(base), Some(own)) if base != Number::ZERO => base
+            .checked_add(own)
+            .map(Some)
+            .ok_or(DecodeErrorKind::NumberRange),
+        (base, own) => Ok(own.or(base)),
+    }
+}
