@@ -62,6 +62,10 @@ pub enum DecodeErrorKind {
     TooLong,
     /// A value that the specification reserves; for a block option the size exponent.
     Reserved(u8),
+    /// A byte that cannot stand in this place of a text.
+    Unexpected(u8),
+    /// Text that is not UTF-8.
+    NotUtf8,
 }
 
 impl fmt::Display for DecodeErrorKind {
@@ -76,6 +80,8 @@ impl fmt::Display for DecodeErrorKind {
             Self::EmptyPayload => f.write_str("the payload marker is followed by nothing"),
             Self::TooLong => f.write_str("the value is longer than its definition allows"),
             Self::Reserved(value) => write!(f, "the value {value} is reserved"),
+            Self::Unexpected(byte) => write!(f, "{:?} cannot stand here", char::from(*byte)),
+            Self::NotUtf8 => f.write_str("the text is not UTF-8"),
         }
     }
 }
@@ -101,6 +107,11 @@ pub enum EncodeError {
     NotEmpty,
     /// The message is longer than the length field of its framing can say.
     MessageTooLong,
+    /// The target of a link has a character that cannot stand between `<` and `>`.
+    LinkTarget,
+    /// The name of a link attribute has a character that cannot stand there, or there is no
+    /// link yet.
+    LinkAttribute,
 }
 
 impl fmt::Display for EncodeError {
@@ -113,6 +124,8 @@ impl fmt::Display for EncodeError {
             Self::OptionOrder(number) => write!(f, "{number} is not in ascending order"),
             Self::AfterPayload => f.write_str("nothing may follow the payload"),
             Self::NotEmpty => f.write_str("an empty message carries nothing but its header"),
+            Self::LinkTarget => f.write_str("the link target has a character that is not allowed"),
+            Self::LinkAttribute => f.write_str("the link attribute has no place or no valid name"),
             Self::MessageTooLong => f.write_str("the message is too long for its framing"),
         }
     }

@@ -20,6 +20,7 @@ mod code;
 mod content_format;
 mod encoder;
 mod error;
+pub mod link;
 mod message;
 mod option_number;
 mod options;
