@@ -74,7 +74,6 @@ pub trait Facts {
 
 /// A tree that is not known: no resource is executable.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct NoFacts;
 
 impl Facts for NoFacts {

@@ -28,7 +28,7 @@ impl Create {
     /// A Create of what the payload says.
     ///
     /// # Errors
-    /// [`IllegalRequest::ReservedId`] for object 65535, [`IllegalRequest::SingleValueFormat`]
+    /// [`IllegalRequest::Path`] for object 65535, [`IllegalRequest::SingleValueFormat`]
     /// for plain text, opaque or CBOR.
     pub fn new(
         object: u16,
@@ -38,7 +38,7 @@ impl Create {
         if is_single_value(format) {
             return Err(IllegalRequest::SingleValueFormat);
         }
-        let path = Path::object(object).map_err(|_| IllegalRequest::ReservedId)?;
+        let path = Path::object(object)?;
         Ok(Self {
             path,
             format: Some(format),
@@ -49,9 +49,9 @@ impl Create {
     /// A Create without payload: one instance, id and values chosen by the client (LwM2M 1.1).
     ///
     /// # Errors
-    /// [`IllegalRequest::ReservedId`] for object 65535.
+    /// [`IllegalRequest::Path`] for object 65535.
     pub fn empty(object: u16) -> Result<Self, IllegalRequest> {
-        let path = Path::object(object).map_err(|_| IllegalRequest::ReservedId)?;
+        let path = Path::object(object)?;
         Ok(Self {
             path,
             format: None,

@@ -1,6 +1,6 @@
 use core::fmt;
 
-use lwm2m_model::Level;
+use lwm2m_model::{Level, PathError};
 
 /// Why an operation cannot be built as asked: the caller's mistake, found before a byte is sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,8 +14,8 @@ pub enum IllegalRequest {
     SingleValueFormat,
     /// A payload without Content-Format.
     MissingContentFormat,
-    /// 65535 is not an id.
-    ReservedId,
+    /// Ids that are no path: 65535 is not an id.
+    Path(PathError),
     /// The depth of a Discover is 0 to 3.
     Depth,
     /// The alternate path is neither empty nor of the form `/a` or `/a/b`.
@@ -46,7 +46,7 @@ impl fmt::Display for IllegalRequest {
             Self::AcceptIsDiscover => "a read does not accept link format: use discover",
             Self::SingleValueFormat => "the format carries one value and the target has more",
             Self::MissingContentFormat => "a payload needs a content format",
-            Self::ReservedId => "65535 is not an id",
+            Self::Path(error) => return write!(f, "{error}"),
             Self::Depth => "a depth is a number from 0 to 3",
             Self::Root => "the alternate path is not usable",
             Self::Endpoint => "an endpoint name has 1 to 252 bytes",
@@ -59,3 +59,9 @@ impl fmt::Display for IllegalRequest {
 }
 
 impl core::error::Error for IllegalRequest {}
+
+impl From<PathError> for IllegalRequest {
+    fn from(error: PathError) -> Self {
+        Self::Path(error)
+    }
+}
