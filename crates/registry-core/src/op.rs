@@ -21,6 +21,9 @@ pub struct Caller {
     pub address: SocketAddr,
     /// By which of our own endpoints it came in, as numbered by the runtime.
     pub local_endpoint: u16,
+    /// Which part of the runtime heard it: kept with the registration and given back, so that a call
+    /// to the device leaves by the part that will hear the answer. Means nothing to the registry.
+    pub route: u16,
 }
 
 impl Caller {
@@ -31,6 +34,7 @@ impl Caller {
             identity,
             address,
             local_endpoint,
+            route: 0,
         }
     }
 }

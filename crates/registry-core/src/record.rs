@@ -28,6 +28,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) identity: &'a [u8],
     pub(crate) address: AddressBytes,
     pub(crate) local_endpoint: u16,
+    pub(crate) route: u16,
     pub(crate) lifetime: Lifetime,
     pub(crate) version: Lwm2mVersion,
     pub(crate) binding: Binding,
@@ -179,6 +180,7 @@ pub(crate) fn encode(facts: &Facts<'_>) -> Option<Bytes> {
         binding_bits(facts.binding),
     ]);
     out.extend(facts.local_endpoint.to_be_bytes());
+    out.extend(facts.route.to_be_bytes());
     out.extend(facts.secret);
     out.extend(facts.lifetime.to_wire().to_be_bytes());
     out.extend(facts.registered_at.to_be_bytes());
@@ -214,6 +216,7 @@ pub(crate) struct View<'a> {
     pub(crate) version: Lwm2mVersion,
     pub(crate) binding: Binding,
     pub(crate) local_endpoint: u16,
+    pub(crate) route: u16,
     pub(crate) secret: Secret,
     pub(crate) lifetime: Lifetime,
     pub(crate) registered_at: u64,
@@ -251,6 +254,7 @@ impl<'a> View<'a> {
             version,
             binding,
             local_endpoint: u16::from_be_bytes(reader.array()?),
+            route: u16::from_be_bytes(reader.array()?),
             secret: reader.array()?,
             lifetime: Lifetime::from_seconds(u32::from_be_bytes(reader.array()?)),
             registered_at: u64::from_be_bytes(reader.array()?),
@@ -442,8 +446,8 @@ impl core::error::Error for DecodeError {}
 const FORMAT: u8 = 1;
 const QUEUE: u8 = 1;
 const SMS: u8 = 2;
-const UPDATED_AT: usize = 4 + 2 + 9 + 4 + 8;
-pub(crate) const SECRET: core::ops::Range<usize> = 6..15;
+const UPDATED_AT: usize = 4 + 2 + 2 + 9 + 4 + 8;
+pub(crate) const SECRET: core::ops::Range<usize> = 8..17;
 pub(crate) const ADDRESS: core::ops::Range<usize> = UPDATED_AT + 8..FIXED;
 const FIXED: usize = UPDATED_AT + 8 + 22;
 /// Where the endpoint name begins, behind its length.

@@ -73,6 +73,12 @@ impl Registration {
         self.view().map_or(0, |view| view.local_endpoint)
     }
 
+    /// The [`Caller::route`](crate::Caller::route) by which it was last heard.
+    #[must_use]
+    pub fn route(&self) -> u16 {
+        self.view().map_or(0, |view| view.route)
+    }
+
     /// How long it lives without an Update.
     #[must_use]
     pub fn lifetime(&self) -> Lifetime {

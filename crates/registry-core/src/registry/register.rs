@@ -257,6 +257,7 @@ impl Registry {
             identity: &record::encode_identity(&job.caller.identity)?,
             address: record::encode_address(job.caller.address),
             local_endpoint: job.caller.local_endpoint,
+            route: job.caller.route,
             lifetime: *lifetime,
             version: *version,
             binding: *binding,

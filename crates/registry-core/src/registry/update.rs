@@ -175,6 +175,7 @@ impl Registry {
             identity: view.identity,
             address,
             local_endpoint: view.local_endpoint,
+            route: caller.route,
             lifetime: lifetime.unwrap_or(view.lifetime),
             version: view.version,
             binding: binding.unwrap_or(view.binding),
