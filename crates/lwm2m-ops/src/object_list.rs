@@ -1,12 +1,19 @@
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
-use core::fmt::Write as _;
+use alloc::{
+    borrow::ToOwned,
+    string::{String, ToString},
+    vec::Vec,
+};
 
 use bytes::Bytes;
-use coap_codec::{ContentFormat, Request};
+use coap_codec::{
+    ContentFormat, EncodeError, Request,
+    link::{LinkWriter, Value},
+};
 use lwm2m_model::{Lwm2mVersion, Path, Version, default_version};
 
 use crate::{
     context::Limits,
+    illegal::IllegalRequest,
     links::{self, Entry},
     quirk::{Quirk, note},
     refusal::{Reason, Refusal},
@@ -117,10 +124,15 @@ impl ObjectList {
     }
 
     /// Whether a client of this enabler version understands a format: one that the root link
-    /// lists or that is mandatory.
+    /// lists (under its number or an older one) or that is mandatory.
     #[must_use]
     pub fn supports(&self, enabler: Lwm2mVersion, format: ContentFormat) -> bool {
-        mandatory_formats(enabler).contains(&format) || self.formats.contains(&format)
+        let format = format.canonical();
+        mandatory_formats(enabler).contains(&format)
+            || self
+                .formats
+                .iter()
+                .any(|listed| listed.canonical() == format)
     }
 
     /// The mandatory formats of the enabler version, then those that the root link lists.
@@ -140,41 +152,47 @@ impl ObjectList {
     }
 
     /// Writes the payload: the root link, then instances, and objects that have a version or no
-    /// instance.
+    /// instance. An alternate path that is none is taken as the root.
     #[must_use]
     pub fn to_link_format(&self) -> String {
         let mut text = String::new();
-        // Writing into a `String` cannot fail.
-        let _ = self.write(&mut text);
+        // A `String` has room, and the parts of all targets are known to be legal.
+        let _ = self.write(&mut LinkWriter::new(&mut text));
         text
     }
 
-    fn write(&self, out: &mut String) -> core::fmt::Result {
-        let root = self.root.as_str();
+    fn write(&self, links: &mut LinkWriter<&mut String>) -> Result<(), EncodeError> {
+        let root = root::normalised(&self.root).unwrap_or_default();
         let target = if root.is_empty() { "/" } else { root };
-        write!(out, "<{target}>;rt=\"{ROOT_TYPE}\"")?;
-        match self.formats.as_slice() {
-            [] => {}
-            [format] => write!(out, ";ct={}", format.0)?,
-            [first, rest @ ..] => {
-                write!(out, ";ct=\"{}", first.0)?;
-                rest.iter()
-                    .try_for_each(|format| write!(out, " {}", format.0))?;
-                out.write_char('"')?;
-            }
+        links.link(target)?.quoted("rt", ROOT_TYPE)?;
+        if !self.formats.is_empty() {
+            links.list("ct", self.formats.iter().map(|format| format.0))?;
         }
         for object in self.objects.iter().filter(|object| !is_hidden(object.id)) {
             let id = object.id;
-            match object.version {
-                Some(version) => write!(out, ",<{root}/{id}>;ver={version}")?,
-                None if object.instances.is_empty() => write!(out, ",<{root}/{id}>")?,
-                None => {}
+            if object.version.is_some() || object.instances.is_empty() {
+                links.link_to(&format_args!("{root}/{id}"))?;
+            }
+            if let Some(version) = object.version {
+                links.attribute("ver", &version.to_string())?;
             }
             for instance in &object.instances {
-                write!(out, ",<{root}/{id}/{instance}>")?;
+                links.link_to(&format_args!("{root}/{id}/{instance}"))?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a client can send it: objects, below an alternate path that is one.
+    pub(crate) fn check(&self) -> Result<(), IllegalRequest> {
+        match root::normalised(&self.root) {
+            Some(root) if root == self.root => {}
+            _ => return Err(IllegalRequest::Root),
+        }
+        match self.objects.is_empty() {
+            true => Err(IllegalRequest::Version),
+            false => Ok(()),
+        }
     }
 
     /// Reads the payload of a Register or Update.
@@ -224,17 +242,17 @@ impl ObjectList {
             }
         }
         let root_link = root_link.or_else(|| entries.iter().find(|entry| entry.target == "/"));
-        if let Some(text) = root_link.and_then(|entry| entry.formats.as_deref()) {
-            self.take_formats(text);
+        if let Some(list) = root_link.and_then(|entry| entry.formats) {
+            self.take_formats(list);
         }
     }
 
     /// Reads `110`, `60 110`, and the faulty `110,112`.
-    fn take_formats(&mut self, text: &str) {
-        if text.contains(',') {
-            note(&mut self.quirks, Quirk::CommaInFormats);
+    fn take_formats(&mut self, list: Value<'_>) {
+        if list.is_quoted() && list.raw().contains(',') {
+            note(&mut self.quirks, Quirk::CommaInList);
         }
-        for number in text.split([' ', ',']).filter(|number| !number.is_empty()) {
+        for number in list.words().flat_map(|word| word.split(',')) {
             match number.parse().map(ContentFormat) {
                 Ok(format) if self.formats.contains(&format) => {}
                 Ok(format) if self.formats.len() < MAX_FORMATS => self.formats.push(format),
@@ -257,13 +275,7 @@ impl ObjectList {
                     continue;
                 }
             };
-            let target = match target.strip_suffix('/') {
-                Some(shorter) => {
-                    note(&mut self.quirks, Quirk::TrailingSlash);
-                    shorter
-                }
-                None => target,
-            };
+            let target = target.strip_suffix('/').unwrap_or(target);
             let (object, instance) = match place(target) {
                 Ok((object, _)) if is_hidden(object) => {
                     note(&mut self.quirks, Quirk::SecurityObject);

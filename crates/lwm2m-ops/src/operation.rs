@@ -248,7 +248,7 @@ fn decode_post(cx: &DecodeContext<'_>, path: Path, request: &Request) -> Result<
         Level::Instance => Write::from_post(path, request).map(Downlink::Write),
         Level::Resource => {
             let format = request.options.as_options().content_format();
-            match format {
+            match format.map(ContentFormat::canonical) {
                 None | Some(ContentFormat::TEXT) => {
                     Execute::from_request(path, request).map(Downlink::Execute)
                 }

@@ -36,8 +36,18 @@ quirks! {
     EmptySms "empty_sms" "the SMS number is empty",
     /// `sms` or `Q` repeated; the first one counts.
     RepeatedParameter "repeated_parameter" "a query parameter is repeated",
-    /// The link format breaks the grammar where its meaning is still clear.
+    /// The link format breaks the grammar in another way than those below.
     LinkSyntax "link_syntax" "the link format breaks the grammar",
+    /// Blanks around the parts of a link.
+    Whitespace "whitespace" "there are blanks between the parts of a link",
+    /// Blanks inside a target, as in `</lwm2m /1/0>`.
+    TargetWhitespace "target_whitespace" "there are blanks inside a target",
+    /// `ct=110,112` or `ct=60 110`: a list outside quotes.
+    UnquotedList "unquoted_list" "a list is not quoted",
+    /// An attribute twice on one link; the first one counts.
+    DuplicateAttribute "duplicate_attribute" "an attribute is repeated",
+    /// A comma without a link.
+    EmptyLink "empty_link" "there is a comma without a link",
     /// /0 or /21 in the list; dropped.
     SecurityObject "security_object" "a security object is listed",
     /// The same link twice; counted once.
@@ -48,8 +58,8 @@ quirks! {
     BadObjectVersion "bad_object_version" "an object version is malformed",
     /// `ct` holds something that is no format number; that part is ignored.
     BadFormats "bad_formats" "the format list is malformed",
-    /// `ct` separates its formats by commas.
-    CommaInFormats "comma_in_formats" "the format list is separated by commas",
+    /// `ct="110,112"`: commas where blanks belong.
+    CommaInList "comma_in_list" "a list is separated by commas",
     /// The root link is no absolute path or holds a numeric segment; ignored.
     BadRoot "bad_root" "the alternate path is not usable",
     /// A link to a resource or deeper; ignored.

@@ -70,7 +70,8 @@ impl Register {
     /// # Errors
     /// [`IllegalRequest::Endpoint`] for a name that is empty or too long,
     /// [`IllegalRequest::Version`] for a lifetime, binding or empty list that the version does
-    /// not have, [`IllegalRequest::TextTooLong`] for a parameter over 255 bytes.
+    /// not have, [`IllegalRequest::Root`] for an alternate path that is none,
+    /// [`IllegalRequest::TextTooLong`] for a parameter over 255 bytes.
     pub fn to_request(&self) -> Result<Request, IllegalRequest> {
         let mut request = Request::new(Code::POST);
         parameters::insert(&mut request, OptionNumber::URI_PATH, RD)?;
@@ -85,9 +86,10 @@ impl Register {
         let binding = self.binding.with_queue(v1_0 && self.queue_mode);
         let queue = self.queue_mode && !v1_0;
         let checked = parameters::check(self.version, Some(self.lifetime), Some(binding), queue);
-        if checked.is_err() || self.objects.objects.is_empty() {
+        if checked.is_err() {
             return Err(IllegalRequest::Version);
         }
+        self.objects.check()?;
         let lifetime = self.lifetime.to_wire().to_string();
         parameters::push(&mut request, "lt", Some(&lifetime))?;
         parameters::push(&mut request, "lwm2m", Some(self.version.as_str()))?;

@@ -14,8 +14,8 @@ use crate::{
 
 /// The prefix that a root link names: `"/"` is `""`, `"/lwm2m/"` is `"/lwm2m"`.
 ///
-/// `None` when it is no absolute path, or holds an empty, too long or purely numeric segment:
-/// those could not be told from an object.
+/// `None` when it is no absolute path, or holds an empty, too long or purely numeric segment
+/// (which could not be told from an object), or a character that no link target has.
 pub(crate) fn normalised(target: &str) -> Option<&str> {
     let root = target.strip_suffix('/').unwrap_or(target);
     is_legal(root).then_some(root)
@@ -24,7 +24,8 @@ pub(crate) fn normalised(target: &str) -> Option<&str> {
 fn is_legal(root: &str) -> bool {
     let legal = |segment: &str| {
         let numeric = segment.bytes().all(|byte| byte.is_ascii_digit());
-        !numeric && segment.len() <= MAX_OPTION
+        let writable = |byte: u8| byte > b' ' && !matches!(byte, b'<' | b'>' | b'"' | 0x7f);
+        !numeric && segment.len() <= MAX_OPTION && segment.bytes().all(writable)
     };
     match root.strip_prefix('/') {
         Some(path) => path.split('/').all(legal),

@@ -91,7 +91,8 @@ impl Update {
     ///
     /// # Errors
     /// [`IllegalRequest::TextTooLong`] for a parameter over 255 bytes,
-    /// [`IllegalRequest::Version`] for an empty object list.
+    /// [`IllegalRequest::Version`] for an empty object list, [`IllegalRequest::Root`] for an
+    /// alternate path that is none.
     pub fn to_request(&self) -> Result<Request, IllegalRequest> {
         let mut request = self.location.to_request(Code::POST)?;
         if let Some(lifetime) = self.lifetime {
@@ -107,13 +108,13 @@ impl Update {
             parameters::push(&mut request, "sms", Some(sms))?;
         }
         parameters::push_extra(&mut request, &self.extra)?;
-        match &self.objects {
-            None => Ok(request),
-            Some(list) if list.objects.is_empty() => Err(IllegalRequest::Version),
-            Some(list) => Ok(request
-                .content_format(ContentFormat::LINK)
-                .payload(list.to_link_format())),
-        }
+        let Some(list) = &self.objects else {
+            return Ok(request);
+        };
+        list.check()?;
+        Ok(request
+            .content_format(ContentFormat::LINK)
+            .payload(list.to_link_format()))
     }
 
     /// Reads `POST /rd/<id>`; the path is known to be that.

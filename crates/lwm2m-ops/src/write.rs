@@ -160,7 +160,7 @@ const fn is_legal(mode: WriteMode, level: Level) -> bool {
 /// Formats that carry one value without its path.
 pub(crate) const fn is_single_value(format: ContentFormat) -> bool {
     matches!(
-        format,
+        format.canonical(),
         ContentFormat::TEXT | ContentFormat::OPAQUE | ContentFormat::CBOR
     )
 }

@@ -26,17 +26,33 @@ fn register(payload: &[u8], format: Option<ContentFormat>) -> Result<Register, R
     }
 }
 
-/// R19, R20, R21 and digest examples: (payload, root, formats, objects as text, quirks).
+/// (payload, root, formats, objects as text, quirks)
+type Row = (
+    &'static str,
+    &'static str,
+    &'static [u16],
+    &'static str,
+    &'static [Quirk],
+);
+
+fn check(rows: &[Row]) {
+    for (payload, root, formats, objects, quirks) in rows {
+        let list = ObjectList::parse(payload.as_bytes().to_vec()).expect(payload);
+        assert_eq!(list.root, *root, "{payload}");
+        let numbers: Vec<u16> = list.formats.iter().map(|format| format.0).collect();
+        assert_eq!(numbers, *formats, "{payload}");
+        assert_eq!(text(&list), *objects, "{payload}");
+        let (mut found, mut expected) = (list.quirks.clone(), quirks.to_vec());
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "{payload}");
+    }
+}
+
+/// R19, R20, R21 and the examples of the specification.
 #[test]
 fn object_lists() {
     use Quirk::*;
-    type Row = (
-        &'static str,
-        &'static str,
-        &'static [u16],
-        &'static str,
-        &'static [Quirk],
-    );
     #[rustfmt::skip]
     let rows: &[Row] = &[
         ("</1/0>,</3/0>", "", &[], "1/0 3/0", &[]),
@@ -47,7 +63,7 @@ fn object_lists() {
         ("</>;ct=112,</3/0>", "", &[112], "3/0", &[]), // Zephyr: no rt
         ("</3/0>,</>;rt=oma.lwm2m;ct=110", "", &[110], "3/0", &[]), // anywhere in the list
         ("</lwm2m>;rt=\"oma.lwm2m\",</lwm2m/1/0>,</lwm2m/3/0>", "/lwm2m", &[], "1/0 3/0", &[]),
-        ("</lwm2m/>;rt=\"oma.lwm2m\",</lwm2m/3/0>", "/lwm2m", &[], "3/0", &[]),
+        ("</lwm2m/>;rt=\"oma.lwm2m\",</lwm2m/3/0>", "/lwm2m", &[], "3/0", &[TrailingSlash]),
         ("</a/b>;rt=\"x oma.lwm2m y\";ct=60,</a/b/3/0>,</3/1>", "/a/b", &[60], "3/0", &[ForeignLink]),
         ("</lwm2mx/1/0>,</lwm2m>;rt=\"oma.lwm2m\",</lwm2m/3/0>", "/lwm2m", &[], "3/0", &[ForeignLink]),
         ("</1>;rt=\"oma.lwm2m\",</3/0>", "", &[], "3/0", &[BadRoot]),
@@ -67,44 +83,26 @@ fn object_lists() {
         ("</3/0>,</foo>,</.well-known/core>,<coap://h/3/1>", "", &[], "3/0", &[ForeignLink]),
         ("</65535/0>,</3/65535>,</65536>,</03/0>,</-1>,<//>,</3//0>,</5/0>", "", &[], "5/0", &[BadPath, TrailingSlash]),
     ];
-    for (payload, root, formats, objects, quirks) in rows {
-        let list = ObjectList::parse(payload.as_bytes().to_vec()).expect(payload);
-        assert_eq!(list.root, *root, "{payload}");
-        let numbers: Vec<u16> = list.formats.iter().map(|format| format.0).collect();
-        assert_eq!(numbers, *formats, "{payload}");
-        assert_eq!(text(&list), *objects, "{payload}");
-        let (mut found, mut expected) = (list.quirks.clone(), quirks.to_vec());
-        found.sort();
-        expected.sort();
-        assert_eq!(found, expected, "{payload}");
-    }
+    check(rows);
 }
 
 /// Lists with grammar faults that are met in the field: accepted, and said so.
 #[test]
 fn lenient_lists() {
-    for (payload, formats, objects) in [
-        ("</1/0>, </3/0>", &[][..], "1/0 3/0"),
-        ("</1/0> ,\t</3/0>", &[], "1/0 3/0"),
-        ("</>;ct=110,112,</3/0>", &[110, 112], "3/0"),
-        ("</>;ct=60 110,</3/0>", &[60, 110], "3/0"),
-        (
-            "</>;rt=\"oma.lwm2m\";ct=\"110,112\",</3/0>",
-            &[110, 112],
-            "3/0",
-        ),
-        ("</>;ct=110;ct=112,</3/0>", &[110], "3/0"), // RFC 6690 §2: the first one counts
-        ("</>;ct=\"x 110 99999\",</3/0>", &[110], "3/0"),
-    ] {
-        let list = ObjectList::parse(payload.as_bytes().to_vec()).expect(payload);
-        let numbers: Vec<u16> = list.formats.iter().map(|format| format.0).collect();
-        assert_eq!(
-            (numbers.as_slice(), text(&list).as_str()),
-            (formats, objects),
-            "{payload}"
-        );
-        assert!(!list.quirks.is_empty(), "{payload}");
-    }
+    use Quirk::*;
+    #[rustfmt::skip]
+    let rows: &[Row] = &[
+        ("</1/0>, </3/0>", "", &[], "1/0 3/0", &[Whitespace]),
+        ("</1/0> ,\t</3/0>\r\n", "", &[], "1/0 3/0", &[Whitespace]),
+        ("</1/0>,,</3/0>,", "", &[], "1/0 3/0", &[EmptyLink]),
+        ("</lwm2m>;rt=\"oma.lwm2m\",</lwm2m /1/0>,</lwm2m/3/0>", "/lwm2m", &[], "3/0", &[TargetWhitespace, ForeignLink]),
+        ("</>;ct=110,112,</3/0>", "", &[110, 112], "3/0", &[UnquotedList]),
+        ("</>;ct=60 110,</3/0>", "", &[60, 110], "3/0", &[UnquotedList]),
+        ("</>;ct=\"110,112\",</3/0>", "", &[110, 112], "3/0", &[CommaInList]),
+        ("</>;ct=110;ct=112,</3/0>", "", &[110], "3/0", &[DuplicateAttribute]), // the first one counts
+        ("</>;ct=\"x 110 99999\",</3/0>", "", &[110], "3/0", &[BadFormats]),
+    ];
+    check(rows);
 }
 
 /// K16 and L16: the link format of a registration from a hostile client.
