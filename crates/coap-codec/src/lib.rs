@@ -26,8 +26,10 @@ mod option_number;
 mod options;
 #[cfg(feature = "alloc")]
 mod owned;
+pub mod tcp;
 mod triage;
 mod uint;
+pub mod uri;
 
 pub use block::{Block, BlockSize};
 pub use code::{Code, Type};

@@ -64,7 +64,6 @@ impl<'a> Options<'a> {
     }
 
     /// A view over bytes that this crate encoded.
-    #[cfg(feature = "alloc")]
     pub(crate) const fn trusted(bytes: &'a [u8]) -> Self {
         Self { bytes }
     }
