@@ -41,7 +41,7 @@ impl<'a> Data<'a> {
         Self(Repr::Chunked(chunks))
     }
 
-    /// Checks base64url (RFC 4648 §5). RFC 8428 §4.3 wants no padding; right padding is accepted.
+    /// Checks base64url (RFC 4648 §5). RFC 8428 §5 wants no padding; right padding is accepted.
     pub(crate) fn base64(text: Text<'a>) -> Option<Self> {
         let mut digits = 0_usize;
         let mut padding = 0_usize;

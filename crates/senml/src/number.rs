@@ -168,27 +168,39 @@ impl Number {
         float.is_finite().then(|| Self::from(float))
     }
 
-    /// The exact sum of integers, the rounded one of floats; `None` out of range.
+    /// The sum: exact of whole numbers, else rounded once; `None` out of range.
+    #[allow(clippy::cast_precision_loss)]
     pub(crate) fn checked_add(self, other: Self) -> Option<Self> {
-        let integer = self.integer && other.integer;
-        match (self.whole_128(), other.whole_128()) {
+        let sum = match (self.whole_128(), other.whole_128()) {
             (Some(a), Some(b)) => {
                 let sum = a.checked_add(b)?;
                 let repr = match i64::try_from(sum) {
                     Ok(sum) => Repr::Signed(sum),
                     Err(_) => Repr::Unsigned(u64::try_from(sum).ok()?),
                 };
-                Some(Self { repr, integer })
+                return Some(Self {
+                    repr,
+                    integer: self.integer && other.integer,
+                });
             }
-            _ => {
-                let sum = self.to_f64() + other.to_f64();
-                // Two finite numbers whose sum is none: out of range.
-                let fits = sum.is_finite() || !self.is_finite() || !other.is_finite();
-                fits.then_some(Self {
-                    repr: Repr::Float(sum),
-                    integer,
-                })
-            }
+            (Some(a), None) => other.add_to(a),
+            (None, Some(b)) => self.add_to(b),
+            (None, None) => self.to_f64() + other.to_f64(),
+        };
+        // Two finite numbers whose sum is none: out of range.
+        let fits = sum.is_finite() || !self.is_finite() || !other.is_finite();
+        fits.then_some(Self::from(sum))
+    }
+
+    /// This float and an integer of 64 bits, which need not be a float itself.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+    fn add_to(self, integer: i128) -> f64 {
+        let float = self.to_f64();
+        // Beyond 2⁵³ a float is whole, and far beyond 2⁶⁴ the integer hardly matters.
+        if (EXACT..1e30).contains(&float.abs()) {
+            (float as i128).saturating_add(integer) as f64
+        } else {
+            float + integer as f64
         }
     }
 
@@ -196,7 +208,8 @@ impl Number {
         match self.repr {
             Repr::Signed(value) => Some(i128::from(value)),
             Repr::Unsigned(value) => Some(i128::from(value)),
-            Repr::Float(_) => None,
+            // Exact below 2⁵³, which may not be so beyond.
+            Repr::Float(value) => whole(value).map(i128::from),
         }
     }
 }
@@ -257,17 +270,17 @@ impl From<f64> for Number {
     }
 }
 
-/// Equal as numbers: 1 and 1.0 are, NaN is not.
+/// Equal as numbers: 1 and 1.0 are, NaN is not even itself.
 impl PartialEq for Number {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
     fn eq(&self, other: &Self) -> bool {
-        match (self.repr, other.repr) {
-            (Repr::Signed(a), Repr::Signed(b)) => a == b,
-            (Repr::Unsigned(a), Repr::Unsigned(b)) => a == b,
-            (Repr::Float(a), Repr::Float(b)) => a == b,
-            (Repr::Float(a), Repr::Signed(b)) | (Repr::Signed(b), Repr::Float(a)) => {
-                whole(a) == Some(b)
-            }
-            _ => false,
+        // The cast saturates, drops a fraction and takes NaN for 0: casting back tells.
+        let same = |float: f64, integer: i128| float as i128 == integer && integer as f64 == float;
+        match (self.whole_128(), other.whole_128()) {
+            (Some(a), Some(b)) => a == b,
+            (None, Some(b)) => same(self.to_f64(), b),
+            (Some(a), None) => same(other.to_f64(), a),
+            (None, None) => self.to_f64() == other.to_f64(),
         }
     }
 }

@@ -243,7 +243,7 @@ impl<'a> Resolver<'a> {
             }));
         }
         let sum = add(self.sum, fields.sum).map_err(at)?;
-        // RFC 8428 §4.5.2: a base value or value that is missing is zero.
+        // RFC 8428 §4.5.4: a base value or value that is missing is zero.
         let value = match fields.value {
             Some(Value::Number(number)) => add(self.value, Some(number))
                 .map_err(at)?

@@ -161,7 +161,7 @@ const fn hex(digit: u8) -> u8 {
     }
 }
 
-/// Base64url without padding (RFC 8428 §4.3).
+/// Base64url without padding (RFC 8428 §5).
 fn data(out: &mut Out<'_>, data: &Data<'_>) -> Result<(), EncodeError> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let digit = |group: u32, shift: u32| {
