@@ -15,6 +15,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod context;
 #[cfg(feature = "xml")]
 #[cfg_attr(docsrs, doc(cfg(feature = "xml")))]
 pub mod ddf;
@@ -23,11 +24,13 @@ mod models;
 mod node;
 mod object_link;
 mod path;
+pub mod payload;
 mod registry;
 mod value;
 mod version;
 
 pub use crate::{
+    context::Context,
     definition::{ObjectDef, Operations, ResourceDef, ResourceDefs},
     models::{Choice, Models, default_version},
     node::{Instance, Node, Object, Resource, ResourceValue, Walk},

@@ -201,7 +201,7 @@ pub struct Choice<'a> {
 /// 1.1 and 1.1.1 (and 1.2, 1.2.1, 1.2.2) look the same in a registration; the later one is assumed.
 ///
 /// # Specification
-/// LwM2M Core 1.2 §7.2.2; the table follows the registry's references to the enabler releases.
+/// LwM2M Core 1.1 and 1.2 §7.2; the table follows the registry's references to the enabler releases.
 #[must_use]
 pub const fn default_version(enabler: Lwm2mVersion, id: u16) -> Version {
     let [v1_0, v1_1, v1_2] = match id {

@@ -18,7 +18,7 @@ use core::{fmt, str::FromStr};
 /// ```
 ///
 /// # Specification
-/// LwM2M Core 1.2 §7.3 (1.0: §6.2).
+/// LwM2M Core 1.1 and 1.2 §7.3; LwM2M 1.0 §6.2.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Path {
     /// Unused places hold 0, so that the derived order and hash are those of [`Path::ids`].

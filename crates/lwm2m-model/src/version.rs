@@ -5,7 +5,7 @@ use core::{fmt, str::FromStr};
 /// The version of an object, `major.minor`.
 ///
 /// # Specification
-/// LwM2M Core 1.2 §7.2.2 (object versioning).
+/// LwM2M Core 1.1 and 1.2 §7.2 (object versioning).
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Version {
     /// Changes when old and new cannot understand each other.

@@ -1,0 +1,32 @@
+//! SenML CBOR (112).
+
+use alloc::vec::Vec;
+
+use super::{
+    Decoded, EncodeError, PayloadError,
+    senml::{self, Numbers},
+};
+use crate::{Context, Node, Path};
+
+pub(super) fn decode(
+    cx: &Context<'_>,
+    path: &Path,
+    payload: &[u8],
+) -> Result<Decoded, PayloadError> {
+    // An empty payload is no CBOR, but what an object without instances may be answered with.
+    let payload = if payload.is_empty() { b"\x80" } else { payload };
+    senml::decode(
+        cx,
+        path,
+        Numbers::Binary,
+        ::senml::cbor::Reader::new(payload),
+    )
+}
+
+pub(super) fn encode(cx: &Context<'_>, path: &Path, node: &Node) -> Result<Vec<u8>, EncodeError> {
+    if senml::is_empty(node) {
+        return Ok(Vec::new());
+    }
+    ::senml::cbor::to_vec(|writer| senml::write(cx, path, node, |fields| writer.record(fields)))
+        .map_err(|error| senml::fault(path, error))
+}
