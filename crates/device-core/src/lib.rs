@@ -13,3 +13,33 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+mod account;
+mod codec;
+mod config;
+mod conform;
+mod device;
+mod discover;
+mod event;
+mod object;
+mod objects;
+mod observation;
+mod registration;
+mod serve;
+mod table_object;
+mod tree;
+
+pub use crate::{
+    account::{AccountError, Security, ServerAccount, ServerId, ServerSettings},
+    config::Config,
+    device::{Device, LifeError, Served, Status},
+    event::{Attempt, Effect, Event, Reason, Relation, Unregistered},
+    object::{Change, Object, ObjectError},
+    objects::{
+        ConnectivityMonitoringObject, DeviceObject, LocationObject, PowerSource, TemperatureObject,
+        UnknownObject,
+    },
+    registration::UplinkResult,
+    table_object::TableObject,
+    tree::{Tree, TreeError},
+};
