@@ -129,16 +129,6 @@ impl<'a> Fields<'a> {
         self.value = Some(Value::ObjectLink(link.into()));
         self
     }
-
-    /// Whether there are base fields only: such a record is no reading.
-    pub(crate) const fn is_base_only(&self) -> bool {
-        self.name.is_none()
-            && self.unit.is_none()
-            && self.time.is_none()
-            && self.value.is_none()
-            && self.sum.is_none()
-            && self.update_time.is_none()
-    }
 }
 
 impl From<Number> for Value<'_> {

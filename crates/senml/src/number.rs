@@ -26,15 +26,26 @@ use crate::out::Out;
 /// ```
 #[derive(Clone, Copy)]
 pub struct Number {
-    repr: Repr,
-    /// Written as an integer, with neither fraction nor exponent.
-    integer: bool,
+    bits: u64,
+    form: Form,
 }
 
-#[derive(Clone, Copy)]
-enum Repr {
-    Signed(i64),
+/// What the bits are, and whether they were written as an integer: with neither fraction nor
+/// exponent. One flat tag keeps a record, which has many numbers, small.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Form {
+    Signed,
+    SignedDecimal,
     /// Above `i64::MAX`.
+    Unsigned,
+    UnsignedDecimal,
+    Float,
+}
+
+/// The same, to be matched.
+#[derive(Clone, Copy)]
+pub(crate) enum Repr {
+    Signed(i64),
     Unsigned(u64),
     Float(f64),
 }
@@ -43,17 +54,39 @@ enum Repr {
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Number {
-    pub(crate) const ZERO: Self = Self {
-        repr: Repr::Signed(0),
-        integer: true,
-    };
+    #[inline]
+    const fn new(repr: Repr, integer: bool) -> Self {
+        let (bits, form) = match (repr, integer) {
+            (Repr::Signed(value), true) => (value.cast_unsigned(), Form::Signed),
+            (Repr::Signed(value), false) => (value.cast_unsigned(), Form::SignedDecimal),
+            (Repr::Unsigned(value), true) => (value, Form::Unsigned),
+            (Repr::Unsigned(value), false) => (value, Form::UnsignedDecimal),
+            (Repr::Float(value), _) => (value.to_bits(), Form::Float),
+        };
+        Self { bits, form }
+    }
+
+    #[inline]
+    pub(crate) const fn repr(self) -> Repr {
+        match self.form {
+            Form::Signed | Form::SignedDecimal => Repr::Signed(self.bits.cast_signed()),
+            Form::Unsigned | Form::UnsignedDecimal => Repr::Unsigned(self.bits),
+            Form::Float => Repr::Float(f64::from_bits(self.bits)),
+        }
+    }
+
+    /// Whether this is the integer 0.
+    #[inline]
+    pub(crate) const fn is_zero(self) -> bool {
+        matches!((self.form, self.bits), (Form::Signed, 0))
+    }
 
     /// The exact value as a signed integer; `None` if it has a fraction, is out of range, or is a
     /// float beyond 2⁵³, which may be a rounded one.
     #[must_use]
     #[inline]
     pub fn to_i64(self) -> Option<i64> {
-        match self.repr {
+        match self.repr() {
             Repr::Signed(value) => Some(value),
             Repr::Unsigned(_) => None,
             Repr::Float(value) => whole(value),
@@ -64,7 +97,7 @@ impl Number {
     #[must_use]
     #[inline]
     pub fn to_u64(self) -> Option<u64> {
-        match self.repr {
+        match self.repr() {
             Repr::Signed(value) => u64::try_from(value).ok(),
             Repr::Unsigned(value) => Some(value),
             Repr::Float(value) => whole(value).and_then(|value| u64::try_from(value).ok()),
@@ -76,7 +109,7 @@ impl Number {
     #[inline]
     #[allow(clippy::cast_precision_loss)]
     pub fn to_f64(self) -> f64 {
-        match self.repr {
+        match self.repr() {
             Repr::Signed(value) => value as f64,
             Repr::Unsigned(value) => value as f64,
             Repr::Float(value) => value,
@@ -88,24 +121,16 @@ impl Number {
     #[must_use]
     #[inline]
     pub const fn is_integer(self) -> bool {
-        self.integer
+        matches!(self.form, Form::Signed | Form::Unsigned)
     }
 
     /// Whether the number is neither infinite nor NaN. JSON has finite ones only.
     #[must_use]
     #[inline]
     pub const fn is_finite(self) -> bool {
-        match self.repr {
+        match self.repr() {
             Repr::Signed(_) | Repr::Unsigned(_) => true,
             Repr::Float(value) => value.is_finite(),
-        }
-    }
-
-    pub(crate) const fn view(self) -> View {
-        match self.repr {
-            Repr::Signed(value) => View::Signed(value),
-            Repr::Unsigned(value) => View::Unsigned(value),
-            Repr::Float(value) => View::Float(value),
         }
     }
 
@@ -119,16 +144,13 @@ impl Number {
             (Err(_), true) if magnitude == 1 << 63 => Repr::Signed(i64::MIN),
             (Err(_), true) => return None,
         };
-        Some(Self { repr, integer })
+        Some(Self::new(repr, integer))
     }
 
     /// ±`mantissa` × 10^`exponent`, if that is a whole number of 64 bits.
     pub(crate) fn whole_decimal(negative: bool, mantissa: u64, exponent: i64) -> Option<Self> {
         if mantissa == 0 {
-            return (!negative).then_some(Self {
-                repr: Repr::Signed(0),
-                integer: false,
-            });
+            return (!negative).then_some(Self::new(Repr::Signed(0), false));
         }
         let mut magnitude = mantissa;
         let mut left = exponent;
@@ -178,10 +200,7 @@ impl Number {
                     Ok(sum) => Repr::Signed(sum),
                     Err(_) => Repr::Unsigned(u64::try_from(sum).ok()?),
                 };
-                return Some(Self {
-                    repr,
-                    integer: self.integer && other.integer,
-                });
+                return Some(Self::new(repr, self.is_integer() && other.is_integer()));
             }
             (Some(a), None) => other.add_to(a),
             (None, Some(b)) => self.add_to(b),
@@ -205,20 +224,13 @@ impl Number {
     }
 
     fn whole_128(self) -> Option<i128> {
-        match self.repr {
+        match self.repr() {
             Repr::Signed(value) => Some(i128::from(value)),
             Repr::Unsigned(value) => Some(i128::from(value)),
             // Exact below 2⁵³, which may not be so beyond.
             Repr::Float(value) => whole(value).map(i128::from),
         }
     }
-}
-
-/// How the number is to be written.
-pub(crate) enum View {
-    Signed(i64),
-    Unsigned(u64),
-    Float(f64),
 }
 
 /// The integer that the float is, if it is one and cannot be another one rounded.
@@ -232,10 +244,7 @@ fn whole(value: f64) -> Option<i64> {
 
 impl From<i64> for Number {
     fn from(value: i64) -> Self {
-        Self {
-            repr: Repr::Signed(value),
-            integer: true,
-        }
+        Self::new(Repr::Signed(value), true)
     }
 }
 
@@ -254,19 +263,13 @@ impl From<u32> for Number {
 impl From<u64> for Number {
     fn from(value: u64) -> Self {
         let repr = i64::try_from(value).map_or(Repr::Unsigned(value), Repr::Signed);
-        Self {
-            repr,
-            integer: true,
-        }
+        Self::new(repr, true)
     }
 }
 
 impl From<f64> for Number {
     fn from(value: f64) -> Self {
-        Self {
-            repr: Repr::Float(value),
-            integer: false,
-        }
+        Self::new(Repr::Float(value), false)
     }
 }
 
@@ -287,7 +290,7 @@ impl PartialEq for Number {
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.repr {
+        match self.repr() {
             Repr::Signed(value) => fmt::Display::fmt(&value, f),
             Repr::Unsigned(value) => fmt::Display::fmt(&value, f),
             Repr::Float(value) => fmt::Display::fmt(&value, f),
@@ -297,9 +300,9 @@ impl fmt::Display for Number {
 
 impl fmt::Debug for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.repr {
-            Repr::Signed(value) if !self.integer => write!(f, "{value}.0"),
-            Repr::Unsigned(value) if !self.integer => write!(f, "{value}.0"),
+        match self.repr() {
+            Repr::Signed(value) if !self.is_integer() => write!(f, "{value}.0"),
+            Repr::Unsigned(value) if !self.is_integer() => write!(f, "{value}.0"),
             Repr::Float(value) => fmt::Debug::fmt(&value, f),
             _ => fmt::Display::fmt(self, f),
         }

@@ -201,25 +201,21 @@ impl<'a> Resolver<'a> {
         if let Some(name) = fields.base_name {
             (self.name, self.name_len) = (name, name.len());
         }
-        self.time = fields.base_time.or(self.time);
-        self.unit = fields.base_unit.or(self.unit);
-        self.value = fields.base_value.or(self.value);
-        self.sum = fields.base_sum.or(self.sum);
+        if read.has_base() {
+            self.time = fields.base_time.or(self.time);
+            self.unit = fields.base_unit.or(self.unit);
+            self.value = fields.base_value.or(self.value);
+            self.sum = fields.base_sum.or(self.sum);
+        }
 
-        let base_only = fields.is_base_only();
+        let base_only = read.is_base_only();
         let own = fields.name.unwrap_or(Text::EMPTY);
         let name_len = self.name_len.saturating_add(own.len());
         if name_len > self.limits.name_len {
             return Err(at(DecodeErrorKind::NameTooLong));
         }
         if name_len == 0 {
-            let some_base = fields.base_name.is_some()
-                || fields.base_time.is_some()
-                || fields.base_unit.is_some()
-                || fields.base_value.is_some()
-                || fields.base_sum.is_some()
-                || fields.base_version.is_some();
-            return if base_only && some_base {
+            return if base_only && read.has_base() {
                 Ok(None)
             } else {
                 Err(at(DecodeErrorKind::NoName))
@@ -268,10 +264,12 @@ impl<'a> Resolver<'a> {
 #[inline]
 fn add(base: Option<Number>, own: Option<Number>) -> Result<Option<Number>, DecodeErrorKind> {
     match (base, own) {
-        (Some(base), Some(own)) if base != Number::ZERO => base
+        (None, own) => Ok(own),
+        (base, None) => Ok(base),
+        (Some(base), Some(own)) if base.is_zero() => Ok(Some(own)),
+        (Some(base), Some(own)) => base
             .checked_add(own)
             .map(Some)
             .ok_or(DecodeErrorKind::NumberRange),
-        (base, own) => Ok(own.or(base)),
     }
 }

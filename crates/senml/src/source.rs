@@ -17,6 +17,14 @@ pub(crate) trait Source<'a> {
     fn skip(&mut self, depth: usize) -> Result<(), DecodeError>;
 }
 
+/// The bits of `seen` for base fields.
+const BASE: u32 = 1 << Label::BaseVersion as u8
+    | 1 << Label::BaseName as u8
+    | 1 << Label::BaseTime as u8
+    | 1 << Label::BaseUnit as u8
+    | 1 << Label::BaseValue as u8
+    | 1 << Label::BaseSum as u8;
+
 /// A record that is being read, or was.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Unresolved<'a> {
@@ -33,6 +41,18 @@ impl<'a> Unresolved<'a> {
             value_offset: offset,
             ..Self::default()
         }
+    }
+
+    /// Whether there is a base field.
+    #[inline]
+    pub(crate) const fn has_base(&self) -> bool {
+        self.seen & BASE != 0
+    }
+
+    /// Whether there are base fields only, or none at all: such a record is no reading.
+    #[inline]
+    pub(crate) const fn is_base_only(&self) -> bool {
+        self.seen & !BASE == 0
     }
 
     /// Reads the field `label`, which stands at `label_offset`; `source` stands before its value.

@@ -266,6 +266,19 @@ proptest! {
     }
 
     #[test]
+    fn floats_of_json_have_the_fewest_digits(value in prop_oneof![
+        (any::<i64>(), 0..7_i32, 0..60).prop_map(|(n, power, shift)| (n >> shift) as f64 / 10_f64.powi(power)),
+        any::<f64>().prop_filter("finite", |value| value.is_finite()),
+    ]) {
+        let pack = json::to_vec(|w| w.record(&Fields::named("a").value(value))).unwrap();
+        let text = String::from_utf8(pack).unwrap();
+        let text = text.strip_prefix("[{\"n\":\"a\",\"v\":").and_then(|text| text.strip_suffix("}]")).unwrap();
+        let exponent = value != 0.0 && !(1e-7..1e21).contains(&value.abs());
+        let shortest = if exponent { format!("{value:e}") } else { format!("{value}") };
+        prop_assert_eq!(text, if shortest == "-0" { "-0.0" } else { &shortest });
+    }
+
+    #[test]
     fn floats_of_any_form_are_exact(bits in any::<u64>(), half in any::<u16>(), single in any::<u32>()) {
         for value in [f64::from_bits(bits), f64::from(f32::from_bits(single))] {
             let mut buffer = [0; 32];

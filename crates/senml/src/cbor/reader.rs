@@ -60,6 +60,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn advance(&mut self) -> Result<Option<Record<'a>>, DecodeError> {
         loop {
             let mut left = match self.state {
@@ -103,11 +104,13 @@ impl<'a> Iterator for Reader<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.advance();
-        if next.is_err() {
-            self.state = State::Ended;
+        match self.advance() {
+            Ok(record) => Some(Ok(record?)),
+            Err(error) => {
+                self.state = State::Ended;
+                Some(Err(error))
+            }
         }
-        next.transpose()
     }
 }
 

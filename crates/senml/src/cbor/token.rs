@@ -110,6 +110,13 @@ impl<'a> Tokens<'a> {
     /// Reads the key of a field: an integer, or the text label that JSON has for it.
     #[inline]
     pub(super) fn label(&mut self) -> Result<Label, DecodeError> {
+        // Nearly every label is an integer of one byte.
+        if let Some(&byte @ (0x00..=0x17 | 0x20..=0x37)) = self.bytes().get(self.decoder.position())
+        {
+            self.step(1);
+            let small = i64::from(byte & 0x1f);
+            return Ok(Label::from_number(if byte < 0x20 { small } else { !small }));
+        }
         match self.ty()? {
             Type::U8
             | Type::U16

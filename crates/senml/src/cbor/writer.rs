@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use minicbor::{Encoder, encode::write::Cursor};
 
-use crate::{Data, EncodeError, Fields, Number, Text, Value, number::View};
+use crate::{Data, EncodeError, Fields, Number, Text, Value, number::Repr};
 
 /// Writes records as CBOR into a buffer of the caller, with lengths and integers in their shortest
 /// form, in the order `bver bn bt bu bv bs n u t v s ut`.
@@ -197,10 +197,10 @@ impl Map<'_> {
     fn number(&mut self, label: i8, number: Option<Number>) -> Result0 {
         let Some(number) = number else { return Ok(()) };
         self.encoder.i8(label)?;
-        match number.view() {
-            View::Signed(value) => self.encoder.i64(value)?,
-            View::Unsigned(value) => self.encoder.u64(value)?,
-            View::Float(value) => return self.float(value),
+        match number.repr() {
+            Repr::Signed(value) => self.encoder.i64(value)?,
+            Repr::Unsigned(value) => self.encoder.u64(value)?,
+            Repr::Float(value) => return self.float(value),
         };
         Ok(())
     }

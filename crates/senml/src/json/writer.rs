@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
-use crate::{Data, EncodeError, Fields, Number, Text, Value, number::View, out::Out};
+use crate::{Data, EncodeError, Fields, Number, Text, Value, number::Repr, out::Out};
 
 /// Writes records as JSON into a buffer of the caller, without white space, in the order
 /// `bver bn bt bu bv bs n u t v s ut`.
@@ -110,10 +110,10 @@ impl Members<'_, '_> {
     fn number(&mut self, label: &str, number: Option<Number>) -> Result<(), EncodeError> {
         let Some(value) = number else { return Ok(()) };
         self.label(label)?;
-        match value.view() {
-            View::Signed(value) => integer(self.out, value < 0, value.unsigned_abs()),
-            View::Unsigned(value) => integer(self.out, false, value),
-            View::Float(value) => float(self.out, value),
+        match value.repr() {
+            Repr::Signed(value) => integer(self.out, value < 0, value.unsigned_abs()),
+            Repr::Unsigned(value) => integer(self.out, false, value),
+            Repr::Float(value) => float(self.out, value),
         }
     }
 }
@@ -224,6 +224,16 @@ fn float(out: &mut Out<'_>, value: f64) -> Result<(), EncodeError> {
         return Err(EncodeError::NotFinite);
     }
     let magnitude = value.abs();
+    if let Some(thousandths) = thousandths(magnitude) {
+        integer(out, value < 0.0, thousandths / 1000)?;
+        let [a, b, c] = decimal(thousandths % 1000);
+        return match (a, b, c) {
+            (b'0', b'0', b'0') => Ok(()),
+            (a, b'0', b'0') => out.push(&[b'.', a]),
+            (a, b, b'0') => out.push(&[b'.', a, b]),
+            (a, b, c) => out.push(&[b'.', a, b, c]),
+        };
+    }
     let written = if value == 0.0 {
         out.write_str(if value.is_sign_negative() {
             "-0.0"
@@ -237,6 +247,27 @@ fn float(out: &mut Out<'_>, value: f64) -> Result<(), EncodeError> {
     };
     // The buffer is the only thing here that fails.
     written.map_err(|_| EncodeError::NoRoom)
+}
+
+/// The short way for most readings: a float that up to 15 digits stand for, three of them behind
+/// the point. No two such numbers are the same float, so these digits are also the fewest.
+#[inline]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss
+)]
+fn thousandths(magnitude: f64) -> Option<u64> {
+    let scaled = magnitude * 1000.0;
+    let whole = scaled as u64;
+    let same = whole as f64 == scaled && scaled / 1000.0 == magnitude;
+    (same && (1..1_000_000_000_000_000).contains(&whole)).then_some(whole)
+}
+
+/// The last three digits.
+fn decimal(number: u64) -> [u8; 3] {
+    let digit = |number: u64| b'0'.wrapping_add(u8::try_from(number % 10).unwrap_or(0));
+    [digit(number / 100), digit(number / 10), digit(number)]
 }
 
 /// Writes a pack of unknown length into a `Vec`. `records` is called again with a buffer of twice
