@@ -1,0 +1,24 @@
+//! What the programs share: logging, configuration files, exit codes.
+#![forbid(unsafe_code)]
+
+mod file;
+mod log;
+
+pub use file::{FileError, read_file};
+pub use log::{LogFormat, start_logging};
+
+/// Exit codes of all programs.
+pub mod exit {
+    /// Something failed.
+    pub const FAILED: u8 = 1;
+    /// The command line or a configuration file is wrong.
+    pub const USAGE: u8 = 2;
+    /// The device answered with an error.
+    pub const PEER: u8 = 3;
+    /// No answer in time, or nobody there.
+    pub const UNREACHABLE: u8 = 4;
+    /// Credentials are missing or refused.
+    pub const SECURITY: u8 = 5;
+    /// Interrupted by the user.
+    pub const INTERRUPTED: u8 = 130;
+}
