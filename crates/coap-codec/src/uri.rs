@@ -431,16 +431,16 @@ impl<'a> Part<'a> {
 ///
 /// # Examples
 /// ```
-/// use coap_codec::{Code, Request, uri::{OptionsUri, Scheme}};
+/// use coap_codec::{Options, uri::{OptionsUri, Scheme}};
 ///
-/// let request = Request::new(Code::GET).path("/a b/c").query("x=ä&b");
 /// let uri = OptionsUri {
 ///     scheme: Scheme::Coap,
 ///     host: "192.0.2.1",
 ///     port: 5683,
-///     options: request.options.as_options(),
+///     options: Options::decode(b"\xb3a b\x01c\x46x=\xc3\xa4&b")?,
 /// };
 /// assert_eq!(uri.to_string(), "coap://192.0.2.1/a%20b/c?x=%C3%A4%26b");
+/// # Ok::<(), coap_codec::DecodeError>(())
 /// ```
 ///
 /// # Specification

@@ -1,4 +1,5 @@
 //! RFC 6690 documents: those of the RFCs and of OMA, and those that devices send.
+#![cfg(feature = "alloc")]
 
 use coap_codec::link::{LinkWriter, Links, Quirk, TextBuf};
 use coap_codec::{DecodeErrorKind, EncodeError};

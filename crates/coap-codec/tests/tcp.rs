@@ -1,4 +1,5 @@
 //! RFC 8323: frames and signalling messages, byte by byte.
+#![cfg(feature = "alloc")]
 
 use coap_codec::tcp::{self, Csm, Frame, Message, PeerSettings, Signal};
 use coap_codec::{

@@ -1,4 +1,5 @@
 //! URIs and options: the examples of RFC 7252 §6, and what is refused.
+#![cfg(feature = "alloc")]
 
 use coap_codec::uri::{Host, OptionsUri, Scheme, Uri};
 use coap_codec::{Code, DecodeErrorKind, OptionNumber, Request};

@@ -1,4 +1,5 @@
 //! Bytes that others made: the RFCs and worked examples of LwM2M traffic.
+#![cfg(feature = "alloc")]
 
 use coap_codec::{
     Block, BlockSize, Code, ContentFormat, DecodeError, DecodeErrorKind, DecodeLimits, EncodeError,
