@@ -22,7 +22,7 @@ pub struct Server {
     pub outcomes: Vec<Outcome>,
     /// What the store answers instead of working.
     pub broken: Option<Broken>,
-    tickets: u64,
+    pub tickets: u64,
 }
 
 #[derive(Clone, Copy, PartialEq)]
