@@ -17,7 +17,8 @@ use crate::OptionNumber;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DecodeError {
-    /// Bytes from the start of what was given to the decoder to the place of the fault.
+    /// Bytes from the start of what was given to the decoder to the place of the fault; the end of
+    /// it where bytes are missing.
     pub offset: usize,
     /// What is wrong there.
     pub kind: DecodeErrorKind,

@@ -54,7 +54,7 @@ pub struct Response {
 impl Request {
     /// Adds a Uri-Path for each segment of `path`, which may start with a slash. `""` and `"/"`
     /// have none, `"/a/"` has `a` and an empty one. Nothing is percent-decoded
-    /// (the URI module does that).
+    /// ([`uri`](crate::uri) does that).
     ///
     /// A segment over 255 bytes is for [`OptionsBuf::check`] and for every receiver to refuse;
     /// it is never shortened to something that is valid. So with [`Request::query`].
