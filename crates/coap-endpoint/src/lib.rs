@@ -11,5 +11,30 @@
 )]
 
 extern crate alloc;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", test))]
 extern crate std;
+
+mod config;
+mod endpoint;
+mod event;
+mod hash;
+mod id;
+mod incoming;
+mod message_layer;
+mod peer;
+mod request_layer;
+mod shared;
+mod stats;
+mod stranger;
+
+pub use config::{Config, Limits, ObserveConfig, Transmission};
+pub use endpoint::Endpoint;
+pub use event::{
+    CloseReason, Event, Failure, Notify, ObserveRequest, RelationEnd, RequestError, StaleExchange,
+    StaleRelation, StaleRequest,
+};
+pub use id::{ExchangeId, RelationId, RequestId};
+pub use peer::PeerInfo;
+pub use request_layer::RequestOptions;
+pub use stats::{Stats, Tables};
+pub use stranger::{StrangerVerdict, answer_stranger};

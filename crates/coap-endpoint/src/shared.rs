@@ -1,0 +1,208 @@
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use coap_codec::{Code, Encoder, OptionNumber, OptionsBuf, Type};
+use sansio::{Instant, Peer, Rng, TimerWheel};
+
+use crate::message_layer::DedupOrder;
+use crate::{Config, Event, Stats, Tables};
+
+/// What all peers of an endpoint share: configuration, time, randomness, queues and counts.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    /// The critical options that are not refused.
+    pub(crate) understood: Vec<OptionNumber>,
+    pub(crate) rng: Rng,
+    pub(crate) wheel: TimerWheel<Timer>,
+    pub(crate) outbox: VecDeque<Outbound>,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) dedup_order: DedupOrder,
+    /// Bodies in blocks of all peers, oldest first; entries of those that went are skipped.
+    pub(crate) uploads_order: VecDeque<(Peer, u64)>,
+    pub(crate) downloads_order: VecDeque<(Peer, u64)>,
+    /// Live counts; those of `outbox`, `events` and `wheel` are filled in when asked for.
+    pub(crate) tables: Tables,
+    pub(crate) stats: Stats,
+    /// Keys cache keys and entity-tags.
+    pub(crate) hash_key: (u64, u64),
+    last_serial: u64,
+}
+
+/// A timer of the wheel: what to look at when it fires.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timer {
+    pub(crate) peer: Peer,
+    pub(crate) kind: TimerKind,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TimerKind {
+    /// The Confirmable message with this id is not acknowledged yet.
+    Retransmit(u16),
+    /// Message ids may be free again.
+    MessageIds,
+    /// A request of ours has waited long enough for its answer.
+    Answer(u64),
+    /// A request of a peer has waited long enough for the application: acknowledge it first, forget it later.
+    Exchange(u64),
+    /// Parts of a body that a peer is sending us are too old.
+    Upload(u64),
+    /// A body that a peer is fetching is too old.
+    Download(u64),
+    /// A relation had no acknowledged notification for a while.
+    Relation(u64),
+    /// The answer to a multicast request has been delayed long enough.
+    Leisure(u64),
+    /// The peer may have become idle.
+    Idle,
+}
+
+/// A datagram that waits for `poll_transmit`.
+#[derive(Clone, Debug)]
+pub(crate) struct Outbound {
+    pub(crate) peer: Peer,
+    pub(crate) bytes: OutboundBytes,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum OutboundBytes {
+    Empty(Type, u16),
+    Message(Arc<[u8]>),
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
+        let mut rng = Rng::from_seed(seed);
+        let hash_key = (rng.next_u64(), rng.next_u64());
+        let mut understood = Vec::from(UNDERSTOOD);
+        understood.extend_from_slice(&config.understood);
+        Self {
+            config,
+            understood,
+            rng,
+            wheel: TimerWheel::new(now),
+            outbox: VecDeque::new(),
+            events: VecDeque::new(),
+            dedup_order: DedupOrder::default(),
+            uploads_order: VecDeque::new(),
+            downloads_order: VecDeque::new(),
+            tables: Tables::default(),
+            stats: Stats::default(),
+            hash_key,
+            last_serial: 0,
+        }
+    }
+
+    /// A number that no request, exchange, relation or body had before.
+    pub(crate) fn serial(&mut self) -> u64 {
+        self.last_serial = self.last_serial.wrapping_add(1);
+        self.last_serial
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn transmit(&mut self, peer: Peer, bytes: OutboundBytes) {
+        if self.outbox.len() >= self.config.limits.transmit_queue {
+            self.stats.dropped = self.stats.dropped.wrapping_add(1);
+            return;
+        }
+        self.outbox.push_back(Outbound { peer, bytes });
+    }
+}
+
+/// The critical options that this layer or every CoAP application acts on.
+const UNDERSTOOD: &[OptionNumber] = &[
+    OptionNumber::IF_MATCH,
+    OptionNumber::URI_HOST,
+    OptionNumber::IF_NONE_MATCH,
+    OptionNumber::URI_PORT,
+    OptionNumber::URI_PATH,
+    OptionNumber::URI_QUERY,
+    OptionNumber::ACCEPT,
+    OptionNumber::BLOCK1,
+    OptionNumber::BLOCK2,
+];
+
+/// A message to be: everything but type and message id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts<'a> {
+    pub(crate) code: Code,
+    pub(crate) token: Token,
+    pub(crate) options: &'a OptionsBuf,
+    pub(crate) payload: &'a [u8],
+}
+
+impl Parts<'_> {
+    /// Bytes of the message.
+    pub(crate) fn encoded_len(&self) -> usize {
+        let payload = match self.payload.len() {
+            0 => 0,
+            len => len.saturating_add(1),
+        };
+        4usize
+            .saturating_add(self.token.as_bytes().len())
+            .saturating_add(self.options.encoded_len())
+            .saturating_add(payload)
+    }
+
+    /// The message, `None` when it is longer than `limit`.
+    pub(crate) fn encode(&self, ty: Type, message_id: u16, limit: usize) -> Option<Vec<u8>> {
+        let len = self.encoded_len();
+        if len > limit {
+            return None;
+        }
+        let mut out = alloc::vec![0; len];
+        let token = self.token.as_bytes();
+        let mut encoder = Encoder::new(&mut out, ty, self.code, message_id, token).ok()?;
+        encoder.options(&self.options.as_options()).ok()?;
+        encoder.payload(self.payload).ok()?;
+        encoder.finish().ok()?;
+        Some(out)
+    }
+}
+
+/// A token of up to 8 bytes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Token {
+    len: u8,
+    bytes: [u8; 8],
+}
+
+impl Token {
+    /// A token that nobody can guess.
+    pub(crate) fn random(rng: &mut Rng) -> Self {
+        Self {
+            len: 8,
+            bytes: rng.next_u64().to_be_bytes(),
+        }
+    }
+
+    /// The token of a received message; the decoder allows no longer one.
+    pub(crate) fn from_wire(token: &[u8]) -> Self {
+        let mut bytes = [0; 8];
+        let len = token.len().min(8);
+        bytes
+            .iter_mut()
+            .zip(token)
+            .for_each(|(to, &from)| *to = from);
+        Self {
+            len: u8::try_from(len).unwrap_or(8),
+            bytes,
+        }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+/// Writes the message id into an encoded message.
+pub(crate) fn set_message_id(datagram: &mut [u8], id: u16) {
+    if let Some(place) = datagram.get_mut(2..4) {
+        place.copy_from_slice(&id.to_be_bytes());
+    }
+}
