@@ -140,6 +140,12 @@ impl Device {
         Ok(())
     }
 
+    /// The account of a server.
+    #[must_use]
+    pub fn account(&self, id: ServerId) -> Option<&ServerAccount> {
+        self.server(id).map(|server| &server.account)
+    }
+
     /// The servers, in the order in which they were added.
     pub fn servers(&self) -> impl Iterator<Item = &ServerAccount> {
         self.servers.iter().map(|server| &server.account)
@@ -172,6 +178,22 @@ impl Device {
             },
             (None, Goal::Unregistered | Goal::Disabled(_)) => Status::Unregistered,
         })
+    }
+
+    /// Whether requests of this server are served: it holds a registration, and the device is not offline.
+    #[must_use]
+    pub fn serves(&self, id: ServerId) -> bool {
+        self.server(id).is_some_and(|server| {
+            let registration = &server.registration;
+            registration.live().is_some() && registration.goal() != Goal::Offline
+        })
+    }
+
+    /// Whether the device is silent towards this server, by [`disconnect`](Self::disconnect).
+    #[must_use]
+    pub fn is_offline(&self, id: ServerId) -> bool {
+        self.server(id)
+            .is_some_and(|server| server.registration.goal() == Goal::Offline)
     }
 
     /// Adds an object. Servers are told by an Update.

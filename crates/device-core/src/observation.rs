@@ -25,6 +25,8 @@ pub(crate) struct Observation {
     pub(crate) pending: bool,
     /// The server was told that there is no more to come.
     pub(crate) ended: bool,
+    /// The server is to be told whatever the periods say.
+    pub(crate) overdue: bool,
 }
 
 impl Observation {
@@ -45,6 +47,7 @@ impl Observation {
             told_at: now,
             pending: false,
             ended: false,
+            overdue: false,
         }
     }
 
@@ -59,6 +62,9 @@ impl Observation {
     /// # Specification
     /// LwM2M 1.2 Core §7.3.2, table of pmin and pmax.
     pub(crate) fn due(&self, periods: Periods) -> Option<Instant> {
+        if self.overdue {
+            return Some(self.told_at);
+        }
         let min = Duration::from_secs(periods.min.into());
         let max = periods.max.filter(|max| *max > 0 && *max >= periods.min);
         let changed = self.pending.then(|| self.told_at + min);
@@ -70,6 +76,7 @@ impl Observation {
         self.told = payload;
         self.told_at = now;
         self.pending = false;
+        self.overdue = false;
     }
 }
 
@@ -105,6 +112,10 @@ impl Observations {
 
     pub(crate) fn iter(&self) -> core::slice::Iter<'_, Observation> {
         self.list.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> core::slice::IterMut<'_, Observation> {
+        self.list.iter_mut()
     }
 
     pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut Observation> {

@@ -509,7 +509,8 @@ impl Registration {
         };
         self.version = self.newest;
         self.attempts = self.attempts.saturating_add(1);
-        self.not_before = self.wait(settings).map(|wait| now + wait.max(asked));
+        let wait = self.wait(settings);
+        self.not_before = wait.map(|wait| now + wait.max(asked).max(MIN_WAIT));
         Step::RegisterFailed {
             reason,
             next: self.not_before,
@@ -567,6 +568,8 @@ const fn reason(result: &UplinkResult) -> Reason {
 
 /// RFC 7252 §4.8.2, with its default parameters.
 const MAX_TRANSMIT_WAIT: Duration = Duration::from_secs(93);
+/// A server may write timers of zero, and is not to be flooded for it.
+const MIN_WAIT: Duration = Duration::from_secs(1);
 const MIN_UPDATE_PERIOD: Duration = Duration::from_secs(1);
 /// LwM2M 1.2 Core §E.2: resources 17, 18 and 19 when absent.
 const DEFAULT_RETRY_COUNT: u32 = 5;

@@ -262,6 +262,15 @@ fn offline_changes_are_stored_or_lost() {
     }
 }
 
+/// RFC 7641 §4.5: the layer below asks for a sign of life once a day.
+#[test]
+fn a_relation_that_is_due_is_told_without_a_change() {
+    let mut device = bench(Some(3600), None);
+    device.relation_due(Relation(1));
+    assert_eq!(told(&mut device, 5), ["1:20"]);
+    assert_eq!(told(&mut device, 6), [""; 0]);
+}
+
 #[test]
 fn one_observation_too_many_is_a_read() {
     let mut config = Config::new("bench");

@@ -113,9 +113,16 @@ fn back_off_as_the_server_object_says() {
     );
     account.settings.retry_count = Some(0);
     assert_eq!(
-        attempts(account, config, 10_000_000),
+        attempts(account.clone(), config.clone(), 10_000_000),
         [0],
         "one attempt at least"
+    );
+    account.settings.retry_count = Some(4);
+    account.settings.retry_timer = Some(0);
+    assert_eq!(
+        attempts(account, config, 10_000_000),
+        [0, 1, 2, 3],
+        "a second between attempts at least"
     );
 }
 

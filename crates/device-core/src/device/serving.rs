@@ -39,16 +39,10 @@ impl Device {
     /// LwM2M 1.2 Core §6.2.1: a device ignores operations until it has registered. The codes are those of the
     /// transport binding, §6.4.4.
     pub fn serve(&mut self, now: Instant, id: ServerId, operation: &Downlink) -> Served {
-        let Some(server) = self.server(id) else {
+        let Some(server) = self.server(id).filter(|_| self.serves(id)) else {
             return Served::Ignored;
         };
-        let (Some(live), true) = (
-            server.registration.live(),
-            server.registration.goal() != Goal::Offline,
-        ) else {
-            return Served::Ignored;
-        };
-        let version = live.version;
+        let version = server.registration.version();
         // Out of the way while the device changes itself.
         let root = core::mem::take(&mut self.config.root);
         let formats = core::mem::take(&mut self.config.formats);
@@ -119,6 +113,16 @@ impl Device {
                 server: gone.server,
                 path: gone.path,
             });
+        }
+    }
+
+    /// Notifies at the next opportunity, changed or not: the layer below has to know that the server still listens.
+    ///
+    /// # Specification
+    /// RFC 7641 §4.5.
+    pub fn relation_due(&mut self, relation: Relation) {
+        for observation in self.observations.iter_mut() {
+            observation.overdue |= observation.relation == relation;
         }
     }
 
