@@ -13,3 +13,15 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+mod config;
+mod link;
+mod stack;
+
+pub use crate::{
+    config::Config,
+    stack::{DeviceStack, Effect, Outgoing},
+};
+
+/// The machine that this crate joins to a network, with what its application needs.
+pub use device_core as core;

@@ -1,0 +1,28 @@
+//! How the stack speaks.
+
+use core::time::Duration;
+
+/// The settings of a [`DeviceStack`](crate::DeviceStack), beside those of the device itself.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Transmission parameters and limits of the CoAP layer.
+    pub coap: coap_endpoint::Config,
+    /// The largest datagram to send, in bytes: 1152 is safe on the internet.
+    pub max_datagram: usize,
+    /// How long to wait for the answer to an operation after the server has acknowledged it.
+    pub answer_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let mut coap = coap_endpoint::Config::default();
+        // A device speaks with a few servers; its tables need no room for a fleet.
+        coap.limits.peers = 64;
+        Self {
+            coap,
+            max_datagram: 1152,
+            answer_timeout: Duration::from_secs(120),
+        }
+    }
+}
