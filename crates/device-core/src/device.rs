@@ -204,6 +204,14 @@ impl Device {
         self.tree.add(Box::new(object))
     }
 
+    /// [`add_object`](Self::add_object) for an object in a box.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn add_boxed_object(&mut self, object: Box<dyn Object>) -> Result<(), TreeError> {
+        self.tree.add(object)
+    }
+
     /// Removes an object and returns it. Servers are told by an Update; observations of it end.
     ///
     /// The Server object stays: `None` for it, as for an object that is not there.
@@ -623,6 +631,13 @@ impl Device {
                         lifetime,
                     });
                 }
+            }
+            Step::FellBack => {
+                let version = server.registration.version();
+                self.events.push_back(Event::FellBack {
+                    server: id,
+                    version,
+                });
             }
             Step::RegisterFailed { reason, next } => {
                 self.events

@@ -25,6 +25,14 @@ pub enum Event {
         /// How long the registration lives without an Update.
         lifetime: Lifetime,
     },
+    /// The server does not speak the version that was tried; an older one is tried at once.
+    #[non_exhaustive]
+    FellBack {
+        /// The server.
+        server: ServerId,
+        /// The version that is tried now.
+        version: Lwm2mVersion,
+    },
     /// The server took an Update.
     #[non_exhaustive]
     Updated {

@@ -39,8 +39,12 @@ pub trait Object: Send + fmt::Debug {
     /// Applies what a server wrote: all of it, or none.
     ///
     /// # Errors
-    /// The reason becomes the code of the answer; nothing must have changed then.
-    fn write(&mut self, instance: u16, change: &Change) -> Result<(), ObjectError>;
+    /// The reason becomes the code of the answer; nothing must have changed then. The default is
+    /// [`ObjectError::NotAllowed`], for an object that a server only reads.
+    fn write(&mut self, instance: u16, change: &Change) -> Result<(), ObjectError> {
+        let _ = (instance, change);
+        Err(ObjectError::NotAllowed)
+    }
 
     /// Runs an executable resource. The answer goes out before the application hears of it
     /// ([`Event::Executed`](crate::Event::Executed)), so a reboot belongs there and not here.

@@ -191,6 +191,8 @@ fn retry_after(response: &Response) -> Option<Duration> {
 pub(crate) enum Step {
     Registered,
     Updated,
+    /// The server does not speak the version; the next older one is tried at once.
+    FellBack,
     /// Register failed; the next attempt, if there is one.
     RegisterFailed {
         reason: Reason,
@@ -498,10 +500,7 @@ impl Registration {
         {
             self.version = lower;
             self.not_before = Some(now);
-            return Step::RegisterFailed {
-                reason,
-                next: self.not_before,
-            };
+            return Step::FellBack;
         }
         let asked = match result {
             UplinkResult::Refused { retry_after, .. } => retry_after.unwrap_or_default(),

@@ -196,7 +196,7 @@ fn an_older_version_is_tried_at_once() {
     let sent = effects(&mut device, at(0));
     assert_eq!(texts(&sent), ["register 1 lt=60 1.1"]);
     device.handle_result(at(0), ticket(&sent), refused(Code::PRECONDITION_FAILED));
-    assert_eq!(events(&mut device), ["error 1 register 4.12 0"]);
+    assert_eq!(events(&mut device), ["fell back 1 1.0"]);
     let sent = effects(&mut device, at(0));
     assert_eq!(texts(&sent), ["register 1 lt=60 1.0"]);
     device.handle_result(at(0), ticket(&sent), created());

@@ -73,6 +73,9 @@ fn event_text(event: &Event) -> String {
         Event::Registered {
             server, version, ..
         } => format!("registered {server} {version}"),
+        Event::FellBack {
+            server, version, ..
+        } => format!("fell back {server} {version}"),
         Event::Updated {
             server, lifetime, ..
         } => format!("updated {server} {lifetime}"),
