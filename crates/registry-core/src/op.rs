@@ -107,7 +107,9 @@ impl Op {
         }
     }
 
-    pub(crate) const fn caller(&self) -> Option<&Caller> {
+    /// Who asks; `None` for an administrator.
+    #[must_use]
+    pub const fn caller(&self) -> Option<&Caller> {
         match self {
             Self::Register { caller, .. }
             | Self::Update { caller, .. }
