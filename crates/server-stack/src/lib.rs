@@ -13,3 +13,13 @@
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+mod config;
+mod event;
+mod peers;
+mod stack;
+mod uplink;
+
+pub use config::Config;
+pub use event::{CallFailure, CallId, Effect, Event, Target, Transmit};
+pub use stack::{ServerStack, Tables};
