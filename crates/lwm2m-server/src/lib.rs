@@ -1,2 +1,23 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod call;
+mod clock;
+mod config;
+mod event;
+mod fleet;
+mod handle;
+mod hub;
+mod observations;
+mod partition;
+mod server;
+mod shard;
+mod socket;
+
+pub use call::{CallError, CallOptions, DiscoveredLink, ReadAnswer};
+pub use config::Config;
+pub use event::{EventKind, ServerEvent};
+pub use handle::{DeviceFilter, DevicePage, Handle, ServerInfo};
+pub use hub::{EventStream, StreamItem};
+pub use observations::{ObservationInfo, ObservationState};
+pub use server::{Server, StartError};

@@ -1,0 +1,630 @@
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+use coap_codec::ContentFormat;
+use lwm2m_model::payload::{self, Shape};
+use lwm2m_model::{Context, Lwm2mVersion, Models, Path};
+use lwm2m_ops::{Downlink, Observe, Reply};
+use registry_core::{Op, Outcome, Registration, partition_of};
+use sansio::Ticket;
+use server_stack::{CallFailure, CallId, ServerStack, Target};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::EventKind;
+use crate::call::{CallError, ReadAnswer};
+use crate::clock::Clock;
+use crate::handle::{DeviceFilter, DevicePage, ServerInfo, done};
+use crate::hub::Hub;
+use crate::observations::Observations;
+use crate::partition::{Listener, Partition};
+use crate::shard::{CallCommand, Command, FirstReply, Fleet};
+
+/// What all parts of a server share.
+pub(crate) struct Shared {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) models: Arc<Models>,
+    pub(crate) observations: Observations,
+    pub(crate) shards: Vec<ShardLink>,
+    pub(crate) partitions: OnceLock<Vec<Arc<Partition>>>,
+    pub(crate) clock: Clock,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) started_at: SystemTime,
+    pub(crate) call_queue: u64,
+    pub(crate) stopping: AtomicBool,
+    pub(crate) next_call: AtomicU64,
+    pub(crate) this: Weak<Self>,
+}
+
+/// The way to a shard.
+pub(crate) struct ShardLink {
+    pub(crate) commands: mpsc::UnboundedSender<Command>,
+    /// Calls that somebody waits for.
+    pub(crate) waiting: AtomicU64,
+    pub(crate) stats: Arc<Mutex<coap_endpoint::Stats>>,
+}
+
+impl Shared {
+    pub(crate) fn device(&self, endpoint: &str) -> Option<Registration> {
+        self.partition(endpoint)?
+            .peek(|registry| registry.by_endpoint(endpoint).cloned())
+    }
+
+    pub(crate) fn devices(&self, filter: &DeviceFilter) -> DevicePage {
+        let text = filter.text.as_deref().map(str::to_lowercase);
+        let fits = |registration: &Registration| {
+            text.as_deref()
+                .is_none_or(|text| registration.endpoint().to_lowercase().contains(text))
+        };
+        // Names come in no order: keep the smallest so far, and one more to know whether there are more.
+        let mut page: BTreeMap<String, Registration> = BTreeMap::new();
+        for partition in self.partitions() {
+            partition.peek(|registry| {
+                for (_, registration) in registry.iter(None, usize::MAX) {
+                    let endpoint = registration.endpoint();
+                    let before = filter
+                        .after
+                        .as_deref()
+                        .is_some_and(|after| endpoint <= after);
+                    let behind = page.len() > filter.limit
+                        && page
+                            .last_key_value()
+                            .is_some_and(|(last, _)| endpoint > last.as_str());
+                    if before || behind || !fits(registration) {
+                        continue;
+                    }
+                    page.insert(endpoint.to_owned(), registration.clone());
+                    if page.len() > filter.limit.saturating_add(1) {
+                        page.pop_last();
+                    }
+                }
+            });
+        }
+        let more = page.len() > filter.limit;
+        let items: Vec<Registration> = page.into_values().take(filter.limit).collect();
+        let next = items
+            .last()
+            .filter(|_| more)
+            .map(|last| last.endpoint().to_owned());
+        DevicePage { items, next }
+    }
+
+    pub(crate) fn remove(&self, endpoint: &str) -> bool {
+        if self.device(endpoint).is_none() {
+            return false;
+        }
+        if let Some(partition) = self.partition(endpoint) {
+            let op = Op::Remove {
+                endpoint: endpoint.to_owned(),
+            };
+            partition.run(self.clock.now(), NOBODY, op);
+        }
+        true
+    }
+
+    pub(crate) fn info(&self) -> ServerInfo {
+        let mut coap = coap_endpoint::Stats::default();
+        for shard in &self.shards {
+            add(
+                &mut coap,
+                &shard.stats.lock().unwrap_or_else(PoisonError::into_inner),
+            );
+        }
+        ServerInfo {
+            endpoints: self
+                .addresses
+                .iter()
+                .map(|address| format!("coap://{address}"))
+                .collect(),
+            addresses: self.addresses.clone(),
+            started_at: self.started_at,
+            shards: self.shards.len(),
+            partitions: self.partitions().len(),
+            registrations: self
+                .partitions()
+                .iter()
+                .map(|partition| partition.peek(|registry| registry.len()))
+                .sum(),
+            observations: self.observations.len(),
+            coap,
+        }
+    }
+
+    /// Sends an operation to a device and waits for the answer. Dropping the future withdraws it.
+    pub(crate) async fn call(
+        &self,
+        device: &Registration,
+        operation: Downlink,
+        timeout: Duration,
+    ) -> Result<Reply, CallError> {
+        let call = self.fresh_call();
+        let first = self.send(device, call, operation, timeout).await?;
+        Ok(first.result?)
+    }
+
+    async fn send(
+        &self,
+        device: &Registration,
+        call: CallId,
+        operation: Downlink,
+        timeout: Duration,
+    ) -> Result<FirstReply, CallError> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Err(CallError::ShuttingDown);
+        }
+        let shard = self
+            .shards
+            .get(usize::from(device.route()))
+            .ok_or(CallError::ShuttingDown)?;
+        let mut waiting = Waiting::enter(shard, call, self.call_queue)?;
+        let (reply, answered) = oneshot::channel();
+        let command = CallCommand {
+            call,
+            target: target(device),
+            root: device.objects().root,
+            operation,
+            timeout,
+            reply,
+        };
+        shard
+            .commands
+            .send(Command::Call(Box::new(command)))
+            .map_err(|_| CallError::ShuttingDown)?;
+        match tokio::time::timeout(timeout, answered).await {
+            Ok(Ok(first)) => {
+                waiting.answered = true;
+                Ok(first)
+            }
+            Ok(Err(_)) => Err(CallError::ShuttingDown),
+            Err(_) => Err(CallError::Timeout),
+        }
+    }
+
+    /// Wants an observation and asks the device for it; not withdrawn when the caller goes away.
+    pub(crate) async fn observe(
+        &self,
+        device: &Registration,
+        observe: Observe,
+        timeout: Duration,
+    ) -> Result<Reply, CallError> {
+        let path = observe.path();
+        let wanted = self
+            .partition(device.endpoint())
+            .map(|partition| partition.with(|registry| registry.observe(device.endpoint(), path)));
+        if !matches!(wanted, Some(Ok(_))) {
+            return Err(CallError::Overloaded);
+        }
+        let shared = self.this.upgrade().ok_or(CallError::ShuttingDown)?;
+        let device = device.clone();
+        tokio::spawn(async move { shared.ask_to_observe(&device, observe, timeout).await })
+            .await
+            .map_err(|_| CallError::ShuttingDown)?
+    }
+
+    async fn ask_to_observe(
+        &self,
+        device: &Registration,
+        observe: Observe,
+        timeout: Duration,
+    ) -> Result<Reply, CallError> {
+        let (endpoint, path) = (device.endpoint(), observe.path());
+        let call = self.fresh_call();
+        if let Some(former) = self.observations.start(endpoint, path, call) {
+            self.tell(device.route(), Command::Cancel(former));
+        }
+        let outcome = self.send(device, call, observe.into(), timeout).await;
+        let (reply, observing) = match outcome {
+            Ok(FirstReply { result, observing }) => (result.map_err(CallError::from), observing),
+            Err(error) => (Err(error), false),
+        };
+        let reply = match reply {
+            Ok(Reply::Refused(refused)) => {
+                // It will not be otherwise next time: the wish is dropped.
+                self.forget_observation(endpoint, path);
+                let reason = refused.to_string();
+                self.publish(endpoint, EventKind::ObservationEnded { path, reason });
+                return Ok(Reply::Refused(refused));
+            }
+            Ok(reply) => reply,
+            Err(error) => {
+                self.observations.stopped(call, error.to_string());
+                return Err(error);
+            }
+        };
+        let node = self
+            .decode(device, &path, reply.clone())
+            .ok()
+            .map(|answer| answer.node);
+        self.observations.value(call, node.clone());
+        self.publish(endpoint, EventKind::ObservationStarted { path, node });
+        if !observing {
+            let why = "the device answered without observing";
+            self.observations.stopped(call, why.to_owned());
+        }
+        Ok(reply)
+    }
+
+    pub(crate) async fn cancel_observation(
+        &self,
+        endpoint: &str,
+        path: Path,
+    ) -> Result<(), CallError> {
+        let running = self.forget_observation(endpoint, path);
+        let Some(running) = running else {
+            return Err(CallError::NotObserved);
+        };
+        if let (Some(call), Some(device)) = (running, self.device(endpoint)) {
+            self.tell(device.route(), Command::CancelActively(call));
+        }
+        let reason = "cancelled by the server".to_owned();
+        self.publish(endpoint, EventKind::ObservationEnded { path, reason });
+        Ok(())
+    }
+
+    fn forget_observation(&self, endpoint: &str, path: Path) -> Option<Option<CallId>> {
+        if let Some(partition) = self.partition(endpoint) {
+            partition.with(|registry| registry.unobserve(endpoint, &path));
+        }
+        self.observations.remove(endpoint, &path)
+    }
+
+    /// Asks a device again for what is wanted of it and not running, one path after the other.
+    fn observe_again(&self, device: Registration) {
+        let Some(partition) = self.partition(device.endpoint()) else {
+            return;
+        };
+        let wanted = partition.peek(|registry| registry.desired(device.endpoint()).to_vec());
+        let Some(shared) = self.this.upgrade() else {
+            return;
+        };
+        if wanted.is_empty() {
+            return;
+        }
+        tokio::spawn(async move {
+            for path in wanted {
+                if shared.observations.is_running(device.endpoint(), &path) {
+                    continue;
+                }
+                let accept = shared.accept(&device, &path, None).unwrap_or_default();
+                if let Ok(observe) = Observe::new(path, accept) {
+                    // What came of it stands with the observation.
+                    let _ = shared
+                        .ask_to_observe(&device, observe, OBSERVE_AGAIN_TIMEOUT)
+                        .await;
+                }
+            }
+        });
+    }
+
+    pub(crate) fn decode(
+        &self,
+        device: &Registration,
+        path: &Path,
+        reply: Reply,
+    ) -> Result<ReadAnswer, CallError> {
+        match reply {
+            Reply::Content {
+                format, payload, ..
+            } => {
+                let shape = self.with_context(device, |cx| Shape::of_path(cx, path));
+                // Without a Content-Format it can only be what would have been chosen.
+                let read_as = match format {
+                    Some(format) => format,
+                    None => self.format_for(device, &shape, None)?,
+                };
+                let decoded =
+                    self.with_context(device, |cx| payload::decode(cx, read_as, path, &payload))?;
+                Ok(ReadAnswer {
+                    node: decoded.node,
+                    time: decoded.time,
+                    older: decoded.older,
+                    format,
+                    quirks: decoded.quirks,
+                })
+            }
+            reply => {
+                done(reply)?;
+                // A success that is no content; the closed list of codes has none for these operations.
+                Err(CallError::UnexpectedCode(coap_codec::Code::CHANGED))
+            }
+        }
+    }
+
+    /// Runs `work` with the definitions as they apply to a device.
+    pub(crate) fn with_context<R>(
+        &self,
+        device: &Registration,
+        work: impl FnOnce(&Context<'_>) -> R,
+    ) -> R {
+        let objects = device.objects();
+        let version = device.version();
+        let versions = |object| Some(objects.version_of(object, version));
+        let context = Context::new(&self.models)
+            .with_versions(&versions)
+            .with_root(&objects.root);
+        work(&context)
+    }
+
+    /// The content format for a payload of this shape to or from a device.
+    pub(crate) fn format_for(
+        &self,
+        device: &Registration,
+        shape: &Shape,
+        wanted: Option<ContentFormat>,
+    ) -> Result<ContentFormat, CallError> {
+        let announced = device.objects().formats;
+        payload::choose(wanted, device.version(), &announced, shape)
+            .ok_or(CallError::FormatUnsuitable)
+    }
+
+    /// The format to ask a device for. One that announced none chooses itself, unless a single
+    /// value is wanted, for which every device has a format.
+    pub(crate) fn accept(
+        &self,
+        device: &Registration,
+        path: &Path,
+        wanted: Option<ContentFormat>,
+    ) -> Result<Option<ContentFormat>, CallError> {
+        let shape = self.with_context(device, |cx| Shape::of_path(cx, path));
+        let format = self.format_for(device, &shape, wanted)?;
+        let guessed = wanted.is_none()
+            && format == ContentFormat::TLV
+            && device.version() != Lwm2mVersion::V1_0
+            && !device.objects().formats.contains(&format);
+        Ok((!guessed).then_some(format))
+    }
+
+    pub(crate) fn partitions(&self) -> &[Arc<Partition>] {
+        self.partitions.get().map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn partition(&self, endpoint: &str) -> Option<&Arc<Partition>> {
+        let partitions = self.partitions();
+        let count = u16::try_from(partitions.len()).ok()?;
+        partitions.get(usize::from(partition_of(endpoint, count)))
+    }
+
+    pub(crate) fn publish(&self, endpoint: &str, kind: EventKind) {
+        self.hub.publish(Some(endpoint), None, kind);
+    }
+
+    /// Ends what is under way with a device at a place where it is no more.
+    fn leave(&self, device: &Registration, why: &str) {
+        self.observations.reset(device.endpoint(), why);
+        self.tell(device.route(), Command::CancelTarget(target(device)));
+    }
+
+    fn tell(&self, route: u16, command: Command) {
+        if let Some(shard) = self.shards.get(usize::from(route)) {
+            // A shard that is gone has no calls any more.
+            let _ = shard.commands.send(command);
+        }
+    }
+
+    fn fresh_call(&self) -> CallId {
+        CallId::new(self.next_call.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A call that is waited for; withdrawn when dropped before it was answered.
+struct Waiting<'a> {
+    shard: &'a ShardLink,
+    call: CallId,
+    answered: bool,
+}
+
+impl<'a> Waiting<'a> {
+    fn enter(shard: &'a ShardLink, call: CallId, limit: u64) -> Result<Self, CallError> {
+        if shard.waiting.fetch_add(1, Ordering::Relaxed) >= limit {
+            shard.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(CallError::Overloaded);
+        }
+        Ok(Self {
+            shard,
+            call,
+            answered: false,
+        })
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.shard.waiting.fetch_sub(1, Ordering::Relaxed);
+        if !self.answered {
+            let _ = self.shard.commands.send(Command::Cancel(self.call));
+        }
+    }
+}
+
+/// The registry and the shards tell the server.
+impl Listener for Weak<Shared> {
+    fn outcome(&self, outcome: Outcome) {
+        if let Some(shared) = self.upgrade()
+            && outcome.ticket != NOBODY
+        {
+            shared.tell(
+                ServerStack::shard_of(outcome.ticket),
+                Command::Registry(outcome),
+            );
+        }
+    }
+
+    fn event(&self, event: registry_core::Event, cause: Option<Ticket>) {
+        let Some(shared) = self.upgrade() else { return };
+        let cid = cause.filter(|&cause| cause != NOBODY).map(Ticket::get);
+        use registry_core::Event as Registry;
+        match event {
+            Registry::Registered {
+                registration,
+                replaced,
+                ..
+            } => {
+                if let Some(former) = &replaced {
+                    shared.leave(former, "the device registered anew");
+                }
+                tracing::info!(
+                    event = "registration.created",
+                    ep = registration.endpoint(),
+                    cid,
+                    replaced = replaced.is_some()
+                );
+                shared.hub.publish(
+                    Some(registration.endpoint()),
+                    cid,
+                    EventKind::RegistrationCreated {
+                        registration: registration.clone(),
+                        replaced: replaced.is_some(),
+                    },
+                );
+                shared.observe_again(registration);
+            }
+            Registry::Updated {
+                registration,
+                previous,
+                diff,
+                ..
+            } => {
+                if diff.address {
+                    shared.leave(&previous, "the device moved to another address");
+                }
+                let again = diff.address || diff.objects;
+                tracing::debug!(
+                    event = "registration.updated",
+                    ep = registration.endpoint(),
+                    cid
+                );
+                shared.hub.publish(
+                    Some(registration.endpoint()),
+                    cid,
+                    EventKind::RegistrationUpdated {
+                        registration: registration.clone(),
+                        diff,
+                    },
+                );
+                if again {
+                    shared.observe_again(registration);
+                }
+            }
+            Registry::Removed {
+                registration,
+                reason,
+                ..
+            } => {
+                shared.leave(&registration, "the device left");
+                tracing::info!(
+                    event = "registration.removed",
+                    ep = registration.endpoint(),
+                    cid,
+                    reason = reason.as_str()
+                );
+                let endpoint = registration.endpoint().to_owned();
+                shared.hub.publish(
+                    Some(&endpoint),
+                    cid,
+                    EventKind::RegistrationRemoved {
+                        registration,
+                        reason,
+                    },
+                );
+            }
+            Registry::Refused {
+                interface,
+                endpoint,
+                reason,
+                address: Some(address),
+                ..
+            } => {
+                let code = reason.code(interface);
+                tracing::warn!(event = "registration.refused", ep = endpoint.as_deref(), cid, %address, %code, reason = reason.as_str());
+                shared.hub.publish(
+                    endpoint.as_deref(),
+                    cid,
+                    EventKind::RegistrationRefused {
+                        address,
+                        code,
+                        reason: reason.as_str(),
+                        detail: reason.to_string(),
+                    },
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Fleet for Weak<Shared> {
+    fn notified(&self, call: CallId, result: Result<Reply, CallFailure>, last: bool) {
+        let Some(shared) = self.upgrade() else { return };
+        let Some((endpoint, path)) = shared.observations.find(call) else {
+            return;
+        };
+        let (node, problem) = match (result, shared.device(&endpoint)) {
+            (Err(failure), _) => (None, Some(failure.to_string())),
+            (_, None) => (None, Some("the device is not registered".to_owned())),
+            (Ok(reply), Some(device)) => match shared.decode(&device, &path, reply) {
+                Ok(answer) => (Some(answer.node), None),
+                Err(error) => (None, Some(error.to_string())),
+            },
+        };
+        if last {
+            let reason = problem.unwrap_or_else(|| "the device ended it".to_owned());
+            shared.observations.stopped(call, reason.clone());
+            shared.publish(&endpoint, EventKind::ObservationEnded { path, reason });
+            return;
+        }
+        shared.observations.value(call, node.clone());
+        shared.publish(
+            &endpoint,
+            EventKind::ObservationNotified {
+                path,
+                node,
+                problem,
+            },
+        );
+    }
+
+    fn refused(&self, target: Target, refusal: &lwm2m_ops::Refusal) {
+        let Some(shared) = self.upgrade() else { return };
+        tracing::warn!(event = "registration.refused", address = %target.address, code = %refusal.code, reason = refusal.reason.as_str());
+        shared.hub.publish(
+            None,
+            None,
+            EventKind::RegistrationRefused {
+                address: target.address,
+                code: refusal.code,
+                reason: refusal.reason.as_str(),
+                detail: refusal.to_string(),
+            },
+        );
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Counters of two shards together.
+fn add(total: &mut coap_endpoint::Stats, shard: &coap_endpoint::Stats) {
+    macro_rules! sum {
+        ($($field:ident)*) => { $(total.$field = total.$field.saturating_add(shard.$field);)* };
+    }
+    sum!(received sent received_bytes sent_bytes ignored rejected duplicates retransmissions timeouts
+        dedup_evicted bodies_evicted overloads challenges dropped);
+}
+
+fn target(device: &Registration) -> Target {
+    Target {
+        local_endpoint: device.local_endpoint(),
+        address: device.address(),
+    }
+}
+
+/// The ticket of work that no device waits for.
+const NOBODY: Ticket = Ticket::new(u64::MAX);
+const OBSERVE_AGAIN_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,0 +1,372 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use coap_codec::ContentFormat;
+use coap_codec::link::Links;
+use lwm2m_model::payload::{self, NewInstance, Shape};
+use lwm2m_model::{Models, Node, Path};
+use lwm2m_ops::{
+    Arguments, Create, Delete, Discover, Execute, Observe, Read, Reply, Write, WriteMode,
+};
+use registry_core::Registration;
+
+use crate::call::{CallError, CallOptions, DiscoveredLink, ReadAnswer};
+use crate::fleet::Shared;
+use crate::{EventStream, ObservationInfo};
+
+/// Access to a running server, for any number of tasks. Cloning is cheap.
+///
+/// Calls to devices are futures: dropping one withdraws the call. They need a tokio runtime.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// Which devices to list.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeviceFilter {
+    /// Only endpoints whose name contains this, without regard to case.
+    pub text: Option<String>,
+    /// Only endpoints after this name: the [`DevicePage::next`] of the page before.
+    pub after: Option<String>,
+    /// At most so many. Default 100.
+    pub limit: usize,
+}
+
+impl Default for DeviceFilter {
+    fn default() -> Self {
+        Self {
+            text: None,
+            after: None,
+            limit: 100,
+        }
+    }
+}
+
+/// Some devices in the order of their names.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DevicePage {
+    /// The devices.
+    pub items: Vec<Registration>,
+    /// Where the next page begins; `None` on the last one.
+    pub next: Option<String>,
+}
+
+/// Facts of a running server.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerInfo {
+    /// Addresses on which devices reach it, as URIs.
+    pub endpoints: Vec<String>,
+    /// The same as addresses.
+    pub addresses: Vec<SocketAddr>,
+    /// Since when it runs.
+    pub started_at: SystemTime,
+    /// Shards and partitions.
+    pub shards: usize,
+    /// Partitions of the registry.
+    pub partitions: usize,
+    /// Registered devices.
+    pub registrations: usize,
+    /// Observations that are wanted.
+    pub observations: usize,
+    /// Datagrams, retransmissions and so on of all shards since the start.
+    pub coap: coap_endpoint::Stats,
+}
+
+impl Handle {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Registered devices, in the order of their names.
+    pub fn devices(&self, filter: &DeviceFilter) -> DevicePage {
+        self.shared.devices(filter)
+    }
+
+    /// The registration of an endpoint.
+    pub fn device(&self, endpoint: &str) -> Option<Registration> {
+        self.shared.device(endpoint)
+    }
+
+    /// Removes a registration as an operator; the device learns at its next Update. `false` when
+    /// there is none.
+    pub fn remove(&self, endpoint: &str) -> bool {
+        self.shared.remove(endpoint)
+    }
+
+    /// Events after number `since`, or only those to come.
+    pub fn events(&self, since: Option<u64>) -> EventStream {
+        self.shared.hub.subscribe(since)
+    }
+
+    /// The object definitions in use.
+    pub fn models(&self) -> Arc<Models> {
+        Arc::clone(&self.shared.models)
+    }
+
+    /// Facts of the server.
+    pub fn info(&self) -> ServerInfo {
+        self.shared.info()
+    }
+
+    /// Reads an object, instance, resource or resource instance (LwM2M 1.0 §5.4.1).
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] tells whether the device is unknown, did not answer, or what it answered.
+    pub async fn read(
+        &self,
+        endpoint: &str,
+        path: Path,
+        options: CallOptions,
+    ) -> Result<ReadAnswer, CallError> {
+        let device = self.registered(endpoint)?;
+        let accept = self.shared.accept(&device, &path, options.format)?;
+        let read = Read::new(path, accept)?;
+        let reply = self
+            .shared
+            .call(&device, read.into(), options.timeout)
+            .await?;
+        self.decode(&device, &path, reply)
+    }
+
+    /// Writes a value: with [`WriteMode::Replace`] what is there is replaced, with
+    /// [`WriteMode::Partial`] only what the value holds (LwM2M 1.0 §5.4.3).
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read), and [`CallError::Encode`] for a value that does not fit the model.
+    pub async fn write(
+        &self,
+        endpoint: &str,
+        path: Path,
+        mode: WriteMode,
+        node: &Node,
+        options: CallOptions,
+    ) -> Result<(), CallError> {
+        let device = self.registered(endpoint)?;
+        let (format, payload) = self.encode(&device, &path, node, options.format)?;
+        let write = Write::new(path, mode, format, payload)?;
+        let reply = self
+            .shared
+            .call(&device, write.into(), options.timeout)
+            .await?;
+        done(reply)
+    }
+
+    /// Executes a resource (LwM2M 1.0 §5.4.5), with arguments such as `0='on',3` or none.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub async fn execute(
+        &self,
+        endpoint: &str,
+        path: Path,
+        arguments: Arguments,
+        options: CallOptions,
+    ) -> Result<(), CallError> {
+        let device = self.registered(endpoint)?;
+        let execute = Execute::new(path, arguments)?;
+        let reply = self
+            .shared
+            .call(&device, execute.into(), options.timeout)
+            .await?;
+        done(reply)
+    }
+
+    /// Creates instances of an object (LwM2M 1.0 §5.4.6); gives the path of an instance whose
+    /// number the device chose.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn create(
+        &self,
+        endpoint: &str,
+        object: u16,
+        instances: &[NewInstance],
+        options: CallOptions,
+    ) -> Result<Option<Path>, CallError> {
+        let device = self.registered(endpoint)?;
+        let (format, payload) = self.shared.with_context(&device, |cx| {
+            let chosen = instances.iter().any(|instance| instance.id.is_none());
+            // Only TLV can leave the number to the device.
+            let format = match options.format {
+                None if chosen => ContentFormat::TLV,
+                wanted => {
+                    let instance = lwm2m_model::Instance::new(0, Vec::new());
+                    self.shared.format_for(
+                        &device,
+                        &Shape::of_node(&Node::Instance(instance)),
+                        wanted,
+                    )?
+                }
+            };
+            let payload = payload::encode_create(cx, format, object, instances)?;
+            Ok::<_, CallError>((format, payload))
+        })?;
+        let create = Create::new(object, format, payload)?;
+        match self
+            .shared
+            .call(&device, create.into(), options.timeout)
+            .await?
+        {
+            Reply::Created(path) => Ok(path),
+            reply => done(reply).map(|()| None),
+        }
+    }
+
+    /// Deletes an instance (LwM2M 1.0 §5.4.7).
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub async fn delete(
+        &self,
+        endpoint: &str,
+        path: Path,
+        options: CallOptions,
+    ) -> Result<(), CallError> {
+        let device = self.registered(endpoint)?;
+        let delete = Delete::new(path)?;
+        let reply = self
+            .shared
+            .call(&device, delete.into(), options.timeout)
+            .await?;
+        done(reply)
+    }
+
+    /// Asks what there is under a path, and with which attributes (LwM2M 1.0 §5.4.2).
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub async fn discover(
+        &self,
+        endpoint: &str,
+        path: Path,
+        options: CallOptions,
+    ) -> Result<Vec<DiscoveredLink>, CallError> {
+        let device = self.registered(endpoint)?;
+        let discover = Discover::new(path)?;
+        match self
+            .shared
+            .call(&device, discover.into(), options.timeout)
+            .await?
+        {
+            Reply::Content { payload, .. } => Ok(links(&payload, device.objects().root.as_str())),
+            reply => done(reply).map(|()| Vec::new()),
+        }
+    }
+
+    /// Observes a path: the first value now, further ones as events, until
+    /// [`cancel_observation`](Self::cancel_observation). The wish outlives the registration: it is
+    /// asked again whenever the device registers.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read). The wish is kept unless the device refused.
+    pub async fn observe(
+        &self,
+        endpoint: &str,
+        path: Path,
+        options: CallOptions,
+    ) -> Result<ReadAnswer, CallError> {
+        let device = self.registered(endpoint)?;
+        let accept = self.shared.accept(&device, &path, options.format)?;
+        let observe = Observe::new(path, accept)?;
+        let reply = self
+            .shared
+            .observe(&device, observe, options.timeout)
+            .await?;
+        self.decode(&device, &path, reply)
+    }
+
+    /// Ends an observation: the device is told by Observe=1 when it is there (LwM2M 1.0 §5.5.3).
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NotObserved`] when there is nothing to end.
+    pub async fn cancel_observation(&self, endpoint: &str, path: Path) -> Result<(), CallError> {
+        self.shared.cancel_observation(endpoint, path).await
+    }
+
+    /// What is observed of an endpoint, with the last values.
+    pub fn observations(&self, endpoint: &str) -> Vec<ObservationInfo> {
+        self.shared.observations.of(endpoint)
+    }
+}
+
+impl Handle {
+    fn registered(&self, endpoint: &str) -> Result<Registration, CallError> {
+        self.device(endpoint).ok_or(CallError::UnknownEndpoint)
+    }
+
+    fn encode(
+        &self,
+        device: &Registration,
+        path: &Path,
+        node: &Node,
+        wanted: Option<ContentFormat>,
+    ) -> Result<(ContentFormat, Vec<u8>), CallError> {
+        let format = self
+            .shared
+            .format_for(device, &Shape::of_node(node), wanted)?;
+        self.shared.with_context(device, |cx| {
+            Ok((format, payload::encode(cx, format, path, node)?))
+        })
+    }
+
+    fn decode(
+        &self,
+        device: &Registration,
+        path: &Path,
+        reply: Reply,
+    ) -> Result<ReadAnswer, CallError> {
+        self.shared.decode(device, path, reply)
+    }
+}
+
+/// The outcome of an operation that brings no value.
+pub(crate) fn done(reply: Reply) -> Result<(), CallError> {
+    match reply {
+        Reply::Refused(refused) => Err(CallError::Device {
+            code: refused.code,
+            diagnostic: (!refused.diagnostic.is_empty()).then_some(refused.diagnostic),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The links of a Discover answer, their targets without the alternate root. What is no link ends
+/// the list.
+fn links(payload: &[u8], root: &str) -> Vec<DiscoveredLink> {
+    let root = root.trim_end_matches('/');
+    let Ok(links) = Links::from_bytes(payload) else {
+        return Vec::new();
+    };
+    links
+        .map_while(Result::ok)
+        .map(|link| DiscoveredLink {
+            target: link
+                .target()
+                .strip_prefix(root)
+                .unwrap_or(link.target())
+                .to_owned(),
+            attributes: link
+                .attributes()
+                .map(|(name, value)| {
+                    (
+                        name.to_owned(),
+                        value.map(|value| value.to_text().into_owned()),
+                    )
+                })
+                .collect(),
+        })
+        .collect()
+}

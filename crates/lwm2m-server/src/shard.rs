@@ -1,0 +1,298 @@
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use lwm2m_ops::{Downlink, Reply};
+use registry_core::Outcome;
+use sansio::{DatagramBuf, Instant};
+use server_stack::{CallFailure, CallId, Effect, Event, ServerStack, Target};
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{clock::Clock, partition::Partition};
+
+/// What a shard is told by the rest of the server.
+pub(crate) enum Command {
+    /// Send an operation to a device.
+    Call(Box<CallCommand>),
+    /// Nobody waits for this call any more.
+    Cancel(CallId),
+    /// An observation is over; the device is to be told at once.
+    CancelActively(CallId),
+    /// A device registered anew, moved or left: calls to where it was have no meaning.
+    CancelTarget(Target),
+    /// The registry's answer to a request of this shard.
+    Registry(Outcome),
+    /// Answer what is under way, then end.
+    Stop,
+}
+
+pub(crate) struct CallCommand {
+    pub(crate) call: CallId,
+    pub(crate) target: Target,
+    pub(crate) root: String,
+    pub(crate) operation: Downlink,
+    pub(crate) timeout: Duration,
+    pub(crate) reply: oneshot::Sender<FirstReply>,
+}
+
+/// The answer to a call, and whether notifications follow.
+#[derive(Debug)]
+pub(crate) struct FirstReply {
+    pub(crate) result: Result<Reply, CallFailure>,
+    pub(crate) observing: bool,
+}
+
+/// Where a shard takes what concerns the whole server.
+pub(crate) trait Fleet: Send + Sync {
+    /// A notification, or the end of an observation.
+    fn notified(&self, call: CallId, result: Result<Reply, CallFailure>, last: bool);
+    /// A request that was refused before the registry saw it.
+    fn refused(&self, target: Target, refusal: &lwm2m_ops::Refusal);
+}
+
+/// One task with its own sockets and its own peers. What it shares with others it reaches by
+/// channels and the partitions' short locks.
+pub(crate) struct Shard {
+    stack: ServerStack,
+    /// One per listening address; the index is the listener's number.
+    sockets: Vec<UdpSocket>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    around: Surroundings,
+    calls: HashMap<CallId, oneshot::Sender<FirstReply>>,
+    stop_by: Option<tokio::time::Instant>,
+    buffer: Box<[u8]>,
+}
+
+/// What a shard has of the server around it.
+pub(crate) struct Surroundings {
+    pub(crate) partitions: Vec<Arc<Partition>>,
+    pub(crate) fleet: Arc<dyn Fleet>,
+    pub(crate) clock: Clock,
+    /// Where the counters are left for whoever asks.
+    pub(crate) stats: Arc<Mutex<coap_endpoint::Stats>>,
+    /// How long a shutdown waits.
+    pub(crate) grace: Duration,
+}
+
+/// Datagrams read from a socket, and commands taken, before answers are sent.
+const BATCH: usize = 64;
+/// The longest datagram that UDP has.
+const LONGEST: usize = 65_536;
+
+impl Shard {
+    pub(crate) fn new(
+        stack: ServerStack,
+        sockets: Vec<UdpSocket>,
+        commands: mpsc::UnboundedReceiver<Command>,
+        around: Surroundings,
+    ) -> Self {
+        Self {
+            stack,
+            sockets,
+            commands,
+            around,
+            calls: HashMap::new(),
+            stop_by: None,
+            buffer: vec![0; LONGEST].into_boxed_slice(),
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        let mut deadline = None;
+        let sleep = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(sleep);
+        loop {
+            self.settle();
+            if self.is_done() {
+                return;
+            }
+            let next = [
+                self.stack.poll_timeout().map(|at| self.around.clock.at(at)),
+                self.stop_by,
+            ]
+            .into_iter()
+            .flatten()
+            .min();
+            if let Some(next) = next
+                && Some(next) != deadline
+            {
+                sleep.as_mut().reset(next);
+            }
+            deadline = next;
+            tokio::select! {
+                biased;
+                () = readable(&self.sockets) => self.receive(),
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command),
+                    None => return,
+                },
+                () = &mut sleep, if deadline.is_some() => {
+                    let now = self.around.clock.now();
+                    self.stack.handle_timeout(now);
+                    deadline = None;
+                }
+            }
+        }
+    }
+
+    /// Whether a shutdown has nothing more to wait for.
+    fn is_done(&self) -> bool {
+        self.stop_by.is_some_and(|stop_by| {
+            tokio::time::Instant::now() >= stop_by || self.stack.tables().uplinks == 0
+        })
+    }
+
+    fn receive(&mut self) {
+        let now = self.around.clock.now();
+        for (index, socket) in self.sockets.iter().enumerate() {
+            let local_endpoint = u16::try_from(index).unwrap_or(u16::MAX);
+            for _ in 0..BATCH {
+                match socket.try_recv_from(&mut self.buffer) {
+                    Ok((len, address)) => {
+                        let target = Target {
+                            local_endpoint,
+                            address,
+                        };
+                        let datagram = self.buffer.get(..len).unwrap_or_default();
+                        self.stack.handle_datagram(now, target, datagram);
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    // An ICMP error about a datagram sent earlier; it says nothing about this one.
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, first: Command) {
+        let mut next = Some(first);
+        for _ in 0..BATCH {
+            let Some(command) = next else { return };
+            let now = self.around.clock.now();
+            match command {
+                Command::Call(command) => {
+                    let CallCommand {
+                        call,
+                        target,
+                        root,
+                        operation,
+                        timeout,
+                        reply,
+                    } = *command;
+                    self.calls.insert(call, reply);
+                    self.stack
+                        .call(now, call, target, &root, operation, timeout);
+                }
+                Command::Cancel(call) => {
+                    self.calls.remove(&call);
+                    self.stack.cancel(now, call);
+                }
+                Command::CancelActively(call) => self.stack.cancel_actively(now, call),
+                Command::CancelTarget(target) => self.stack.cancel_target(now, target),
+                Command::Registry(outcome) => self.stack.handle_registry(now, &outcome),
+                Command::Stop => {
+                    self.stop_by = Some(tokio::time::Instant::now() + self.around.grace);
+                }
+            }
+            next = self.commands.try_recv().ok();
+        }
+        // The one taken in excess of a batch is obeyed before the next pause.
+        if let Some(command) = next {
+            self.obey(command);
+        }
+    }
+
+    /// Carries out and sends all that the stack has for the world.
+    fn settle(&mut self) {
+        while let Some(effect) = self.stack.poll_effect() {
+            if let Effect::Registry {
+                ticket,
+                partition,
+                op,
+                ..
+            } = effect
+                && let Some(partition) = self.around.partitions.get(usize::from(partition))
+            {
+                if let Some(caller) = op.caller() {
+                    tracing::debug!(event = "registration.request", cid = ticket.get(), address = %caller.address);
+                }
+                partition.run(self.around.clock.now(), ticket, op);
+            }
+        }
+        // Outcomes that came at once are in the channel; take them now so that they are sent now.
+        while let Ok(command) = self.commands.try_recv() {
+            self.obey(command);
+        }
+        while let Some(event) = self.stack.poll_event() {
+            self.tell(event);
+        }
+        self.send();
+        *self
+            .around
+            .stats
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = self.stack.stats();
+    }
+
+    fn tell(&mut self, event: Event) {
+        match event {
+            Event::Reply {
+                call,
+                result,
+                observing,
+                ..
+            } => {
+                let reply = FirstReply { result, observing };
+                let unheard = match self.calls.remove(&call) {
+                    Some(waiting) => waiting.send(reply).is_err(),
+                    None => true,
+                };
+                if unheard && observing {
+                    self.stack.cancel(self.around.clock.now(), call);
+                }
+            }
+            Event::Notification {
+                call, result, last, ..
+            } => self.around.fleet.notified(call, result, last),
+            Event::Refused {
+                target, refusal, ..
+            } => self.around.fleet.refused(target, &refusal),
+            _ => {}
+        }
+    }
+
+    fn send(&mut self) {
+        let now: Instant = self.around.clock.now();
+        loop {
+            let mut out = DatagramBuf::new(&mut self.buffer, 0, 0);
+            let Some(transmit) = self.stack.poll_transmit(now, &mut out) else {
+                return;
+            };
+            let socket = self
+                .sockets
+                .get(usize::from(transmit.target.local_endpoint));
+            if let Some(socket) = socket {
+                // A datagram that the system does not take is lost as if on the way; what matters
+                // is sent again by its retransmission.
+                let _ = socket.try_send_to(out.bytes(), transmit.target.address);
+            }
+        }
+    }
+}
+
+/// Completes when one of the sockets has something to read.
+async fn readable(sockets: &[UdpSocket]) {
+    poll_fn(|cx| {
+        for socket in sockets {
+            if let Poll::Ready(Ok(())) = socket.poll_recv_ready(cx) {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,313 @@
+//! A device that is nothing but bytes on a socket, and all that the server does with it.
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coap_codec::{Code, ContentFormat, Encoder, Message, OptionNumber, Type};
+use lwm2m_model::{Models, Node, Resource, Value, path};
+use lwm2m_ops::WriteMode;
+use lwm2m_server::{
+    CallError, CallOptions, Config, DeviceFilter, EventKind, EventStream, Handle, Server,
+    ServerEvent, StreamItem,
+};
+use lwm2m_store::MemoryStore;
+use tokio::net::UdpSocket;
+
+async fn server(shards: usize) -> (Server, Handle, SocketAddr) {
+    let mut config = Config::default();
+    config.coap = vec!["127.0.0.1:0".parse().unwrap()];
+    config.shards = shards;
+    let server = Server::start(config, MemoryStore::new(), Arc::new(Models::builtin()))
+        .await
+        .unwrap();
+    let handle = server.handle();
+    let address = handle.info().addresses[0];
+    (server, handle, address)
+}
+
+/// A device by hand.
+struct Device {
+    socket: UdpSocket,
+    message_id: u16,
+}
+
+impl Device {
+    async fn new(server: SocketAddr) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        socket.connect(server).await.unwrap();
+        Self {
+            socket,
+            message_id: 100,
+        }
+    }
+
+    /// Sends a confirmable request and gives the answer's datagram.
+    async fn ask(&mut self, code: Code, path: &str, query: &[&str], payload: &[u8]) -> Vec<u8> {
+        self.message_id += 1;
+        let mut memory = [0; 512];
+        let mut encoder =
+            Encoder::new(&mut memory, Type::Confirmable, code, self.message_id, b"tk").unwrap();
+        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+            encoder
+                .option(OptionNumber::URI_PATH, segment.as_bytes())
+                .unwrap();
+        }
+        if !payload.is_empty() {
+            encoder
+                .option_uint(OptionNumber::CONTENT_FORMAT, 40)
+                .unwrap();
+        }
+        for item in query {
+            encoder
+                .option(OptionNumber::URI_QUERY, item.as_bytes())
+                .unwrap();
+        }
+        if !payload.is_empty() {
+            encoder.payload(payload).unwrap();
+        }
+        let len = encoder.finish().unwrap();
+        self.socket.send(&memory[..len]).await.unwrap();
+        self.receive().await
+    }
+
+    async fn receive(&self) -> Vec<u8> {
+        let mut buffer = [0; 2048];
+        let received = tokio::time::timeout(Duration::from_secs(10), self.socket.recv(&mut buffer));
+        let len = received.await.expect("a datagram comes").unwrap();
+        buffer[..len].to_vec()
+    }
+
+    async fn register(&mut self, endpoint: &str) -> String {
+        let ep = format!("ep={endpoint}");
+        let query = [ep.as_str(), "lt=300", "lwm2m=1.1", "b=U"];
+        let links = b"</1/0>,</3/0>,</3303/0>";
+        let answer = self.ask(Code::POST, "/rd", &query, links).await;
+        let answer = Message::decode(&answer).unwrap();
+        assert_eq!(answer.code(), Code::CREATED);
+        let location: Vec<&str> = answer
+            .options()
+            .location_path()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(location[0], "rd");
+        location.join("/")
+    }
+
+    /// Answers a request that stands in `datagram`, piggybacked.
+    async fn answer(&self, datagram: &[u8], code: Code, observe: Option<u32>, text: &[u8]) {
+        let request = Message::decode(datagram).unwrap();
+        self.send(
+            Type::Acknowledgement,
+            code,
+            request.message_id(),
+            request.token(),
+            observe,
+            text,
+        )
+        .await;
+    }
+
+    async fn send(
+        &self,
+        ty: Type,
+        code: Code,
+        message_id: u16,
+        token: &[u8],
+        observe: Option<u32>,
+        text: &[u8],
+    ) {
+        let mut memory = [0; 512];
+        let mut encoder = Encoder::new(&mut memory, ty, code, message_id, token).unwrap();
+        if let Some(observe) = observe {
+            encoder.option_uint(OptionNumber::OBSERVE, observe).unwrap();
+        }
+        if !text.is_empty() {
+            encoder
+                .option_uint(OptionNumber::CONTENT_FORMAT, 0)
+                .unwrap();
+            encoder.payload(text).unwrap();
+        }
+        let len = encoder.finish().unwrap();
+        self.socket.send(&memory[..len]).await.unwrap();
+    }
+}
+
+async fn event(stream: &mut EventStream, name: &str) -> Arc<ServerEvent> {
+    let found = async {
+        loop {
+            if let Some(StreamItem::Event(event)) = stream.next().await
+                && event.kind.name() == name
+            {
+                return event;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), found)
+        .await
+        .unwrap_or_else(|_| panic!("no event {name}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn registers_updates_and_leaves() {
+    let (server, handle, address) = server(2).await;
+    let mut events = handle.events(None);
+    let mut device = Device::new(address).await;
+    let location = device.register("dev1").await;
+    let created = event(&mut events, "registration.created").await;
+    assert_eq!(created.endpoint.as_deref(), Some("dev1"));
+    assert!(created.cid.is_some());
+    let registration = handle.device("dev1").unwrap();
+    assert_eq!(format!("rd/{}", registration.id()), location);
+    let page = handle.devices(&DeviceFilter::default());
+    assert_eq!((page.items.len(), page.next), (1, None));
+
+    let answer = device.ask(Code::POST, &location, &["lt=600"], b"").await;
+    assert_eq!(Message::decode(&answer).unwrap().code(), Code::CHANGED);
+    event(&mut events, "registration.updated").await;
+    assert_eq!(
+        handle.device("dev1").unwrap().lifetime().to_string(),
+        "600 s"
+    );
+
+    let answer = device.ask(Code::DELETE, &location, &[], b"").await;
+    assert_eq!(Message::decode(&answer).unwrap().code(), Code::DELETED);
+    let removed = event(&mut events, "registration.removed").await;
+    assert!(
+        matches!(&removed.kind, EventKind::RegistrationRemoved { reason, .. } if reason.as_str() == "deregistered")
+    );
+    assert!(handle.device("dev1").is_none());
+    let answer = device.ask(Code::POST, &location, &[], b"").await;
+    assert_eq!(Message::decode(&answer).unwrap().code(), Code::NOT_FOUND);
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_say_why() {
+    let (_server, handle, address) = server(1).await;
+    let mut events = handle.events(None);
+    let mut device = Device::new(address).await;
+    let query = ["ep=x", "lt=soon", "lwm2m=1.1"];
+    let answer = device.ask(Code::POST, "/rd", &query, b"</1/0>").await;
+    let answer = Message::decode(&answer).unwrap();
+    assert_eq!(answer.code(), Code::BAD_REQUEST);
+    assert!(
+        answer.payload().is_empty(),
+        "no reasons to strangers by default"
+    );
+    let refused = event(&mut events, "registration.refused").await;
+    let EventKind::RegistrationRefused { code, reason, .. } = &refused.kind else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((*code, *reason), (Code::BAD_REQUEST, "bad_lifetime"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_writes_executes_and_observes() {
+    let (_server, handle, address) = server(2).await;
+    let mut events = handle.events(None);
+    let mut device = Device::new(address).await;
+    device.register("dev2").await;
+
+    let caller = handle.clone();
+    let read = tokio::spawn(async move {
+        caller
+            .read("dev2", path!(3, 0, 0), CallOptions::default())
+            .await
+    });
+    let request = device.receive().await;
+    let message = Message::decode(&request).unwrap();
+    assert!(message.options().uri_path().eq([Ok("3"), Ok("0"), Ok("0")]));
+    assert_eq!(message.options().accept(), Some(ContentFormat::TEXT));
+    device.answer(&request, Code::CONTENT, None, b"Acme").await;
+    let answer = read.await.unwrap().unwrap();
+    assert_eq!(answer.node, Node::Resource(Resource::single(0, "Acme")));
+
+    let caller = handle.clone();
+    let write = tokio::spawn(async move {
+        let node = Node::Resource(Resource::single(14, "+02:00"));
+        let options = CallOptions::default();
+        caller
+            .write("dev2", path!(3, 0, 14), WriteMode::Replace, &node, options)
+            .await
+    });
+    let request = device.receive().await;
+    assert_eq!(Message::decode(&request).unwrap().payload(), b"+02:00");
+    device
+        .answer(&request, Code::METHOD_NOT_ALLOWED, None, b"")
+        .await;
+    let refused = write.await.unwrap().unwrap_err();
+    assert!(matches!(
+        refused,
+        CallError::Device {
+            code: Code::METHOD_NOT_ALLOWED,
+            ..
+        }
+    ));
+
+    let caller = handle.clone();
+    let observe = tokio::spawn(async move {
+        let options = CallOptions::default();
+        caller.observe("dev2", path!(3303, 0, 5700), options).await
+    });
+    let request = device.receive().await;
+    device
+        .answer(&request, Code::CONTENT, Some(1), b"20.5")
+        .await;
+    let first = observe.await.unwrap().unwrap();
+    assert_eq!(
+        first.node,
+        Node::Resource(Resource::single(5700, Value::Float(20.5)))
+    );
+    let token = Message::decode(&request).unwrap().token().to_vec();
+    device
+        .send(
+            Type::NonConfirmable,
+            Code::CONTENT,
+            7,
+            &token,
+            Some(2),
+            b"21.5",
+        )
+        .await;
+    event(&mut events, "observation.notified").await;
+    let observed = handle.observations("dev2");
+    assert_eq!(
+        observed[0].node,
+        Some(Node::Resource(Resource::single(5700, Value::Float(21.5))))
+    );
+
+    // Registering anew ends the observation at the device; the server asks for it again.
+    let mut again = Device::new(address).await;
+    again.register("dev2").await;
+    let request = again.receive().await;
+    assert_eq!(
+        Message::decode(&request).unwrap().options().observe(),
+        Some(0)
+    );
+    again.answer(&request, Code::CONTENT, Some(1), b"30").await;
+    event(&mut events, "observation.started").await;
+    handle
+        .cancel_observation("dev2", path!(3303, 0, 5700))
+        .await
+        .unwrap();
+    let request = again.receive().await;
+    assert_eq!(
+        Message::decode(&request).unwrap().options().observe(),
+        Some(1)
+    );
+    assert!(handle.observations("dev2").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_fails_when_nobody_answers_or_the_device_is_unknown() {
+    let (_server, handle, address) = server(1).await;
+    let unknown = handle
+        .read("nobody", path!(3, 0), CallOptions::default())
+        .await;
+    assert!(matches!(unknown, Err(CallError::UnknownEndpoint)));
+    let mut device = Device::new(address).await;
+    device.register("mute").await;
+    let options = CallOptions::default().with_timeout(Duration::from_millis(50));
+    let silent = handle.read("mute", path!(3, 0), options).await;
+    assert!(matches!(silent, Err(CallError::Timeout)), "{silent:?}");
+}
