@@ -198,7 +198,11 @@ impl Endpoint {
     ) -> Result<RequestId, RequestError> {
         let now = self.clock.read(now);
         let state = self.peers.get_mut(peer).ok_or(RequestError::UnknownPeer)?;
-        state.request(&mut self.cx, now, request, options)
+        let result = state.request(&mut self.cx, now, request, options);
+        if result.is_err() {
+            state.check_idle(&mut self.cx, now);
+        }
+        result
     }
 
     /// Asks whether `peer` is there, with an empty Confirmable message; [`Event::Pong`] tells that it is.

@@ -100,6 +100,7 @@ impl PeerState {
             cx.tables.dedup_bytes = cx.tables.dedup_bytes.saturating_sub(bytes);
             cx.stats.dedup_evicted = cx.stats.dedup_evicted.wrapping_add(1);
         }
+        self.wake();
         let serial = cx.serial();
         let expires = now + lifetime;
         self.dedup.insert(message.message_id(), serial, expires);

@@ -132,6 +132,11 @@ impl PeerState {
         }
     }
 
+    /// Something is about to be remembered of the peer.
+    pub(crate) fn wake(&mut self) {
+        self.idle_told = false;
+    }
+
     pub(crate) fn idle_timer_fired(&mut self, cx: &mut Shared, now: Instant) {
         self.idle_timer = None;
         self.check_idle(cx, now);

@@ -141,6 +141,7 @@ impl PeerState {
 
     /// Whether there is room for one more request.
     fn admit(&mut self, cx: &Shared, now: Instant, observe: bool) -> Result<(), RequestError> {
+        self.wake();
         let limits = &cx.config.limits;
         if self.requests.len() >= limits.requests_per_peer
             || cx.tables.requests >= limits.requests_total
