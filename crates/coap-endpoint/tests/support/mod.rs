@@ -1,6 +1,6 @@
 //! What the scenario tests share: one endpoint against a script of bytes, and two endpoints over a
 //! seeded lossy link, both in virtual time.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::collections::VecDeque;
 use std::time::Duration;
