@@ -230,7 +230,9 @@ impl Endpoint {
     }
 
     /// Ends an observation. With `active`, by a request with Observe = 1 and the same token: its
-    /// answer comes as [`Event::Response`], or [`Event::Failed`] if none does. Else as [`cancel`](Self::cancel).
+    /// answer comes as [`Event::Response`], or [`Event::Failed`] if none does; at once, with
+    /// [`Failure::Cancelled`](crate::Failure::Cancelled), if the observation has not begun. Else as
+    /// [`cancel`](Self::cancel).
     ///
     /// # Errors
     /// [`StaleRequest`] when the request is over or is no observation.

@@ -497,6 +497,13 @@ impl PeerState {
         if !active || !established {
             // Before the first answer there is nothing to end but the request.
             self.cancel(cx, serial);
+            if active {
+                cx.event(Event::Failed {
+                    request: RequestId::new(self.peer, serial),
+                    peer: self.peer,
+                    failure: Failure::Cancelled,
+                });
+            }
             self.pump(cx, now);
             return Ok(());
         }
