@@ -291,6 +291,12 @@ impl<'a> View<'a> {
             offset: (part.as_ptr() as usize).saturating_sub(record.as_ptr() as usize),
             kind,
         };
+        if encode_address(decode_address(&view.address)) != view.address {
+            return Err(DecodeError {
+                offset: ADDRESS.start,
+                kind: DecodeErrorKind::Address,
+            });
+        }
         let text =
             |part| core::str::from_utf8(part).map_err(|_| at(part, DecodeErrorKind::NotText));
         check_endpoint(text(view.endpoint)?)
@@ -413,6 +419,8 @@ pub enum DecodeErrorKind {
     Binding(u8),
     /// A kind of identity that this version does not know.
     Identity(u8),
+    /// An IPv4 address with a scope.
+    Address,
     /// The endpoint name is empty or too long.
     Endpoint,
     /// A text is not UTF-8.
@@ -432,6 +440,7 @@ impl fmt::Display for DecodeError {
             DecodeErrorKind::Version(version) => write!(f, "unknown LwM2M version {version}")?,
             DecodeErrorKind::Binding(bits) => write!(f, "unknown binding {bits:#04x}")?,
             DecodeErrorKind::Identity(kind) => write!(f, "unknown kind of identity {kind}")?,
+            DecodeErrorKind::Address => f.write_str("an IPv4 address has a scope")?,
             DecodeErrorKind::Endpoint => f.write_str("the endpoint name is empty or too long")?,
             DecodeErrorKind::NotText => {
                 f.write_str("a text in the registration record is not UTF-8")?

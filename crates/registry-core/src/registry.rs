@@ -191,7 +191,7 @@ impl Registry {
         }
         // What the store says may lag behind by as long as an Update is held back.
         let slack = self.config.grace.saturating_add(self.config.lazy_commit);
-        let expires = registration.expires_at();
+        let (expires, lifetime) = (registration.expires_at(), registration.lifetime());
         let entry = Entry {
             registration,
             timer: None,
@@ -203,8 +203,14 @@ impl Registry {
             return Ok(());
         };
         if let Some(expires) = expires {
-            let slack = u64::try_from(slack.as_millis()).unwrap_or(u64::MAX);
-            let deadline = self.clock.instant(now, expires.saturating_add(slack));
+            let slack_ms = u64::try_from(slack.as_millis()).unwrap_or(u64::MAX);
+            let deadline = self.clock.instant(now, expires.saturating_add(slack_ms));
+            // A record from the future, written while the clock was wrong, lives no longer than a new one.
+            let longest = lifetime
+                .duration()
+                .unwrap_or_default()
+                .saturating_add(slack);
+            let deadline = deadline.min(now + longest);
             let timer = self.wheel.set(deadline, Timer::Expiry(slot));
             if let Some(entry) = self.book.get_mut(slot) {
                 entry.timer = Some(timer);

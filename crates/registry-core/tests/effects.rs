@@ -581,6 +581,11 @@ fn restore_takes_no_nonsense() {
         (error.offset, error.kind),
         (1, DecodeErrorKind::Format(b'g'))
     );
+    // A scope of an IPv4 address is lost when it is read, and the address would not be found.
+    let mut scoped = good.value.to_vec();
+    scoped[58] = 1;
+    let error = Registration::decode(scoped).unwrap_err();
+    assert_eq!((error.offset, error.kind), (37, DecodeErrorKind::Address));
     // Under another name, twice, and with the id of another one.
     let mut other = good.clone();
     other.key = key("other");
@@ -596,6 +601,22 @@ fn restore_takes_no_nonsense() {
         ),
         (1, Some("lamp"))
     );
+}
+
+/// A clock that was ahead when the record was written keeps nobody registered for longer than a lifetime.
+#[test]
+fn records_from_the_future_expire() {
+    let mut server = Server::new();
+    server.registry.set_clock(server.now, secs(4_000_000_000));
+    server.register(&nosec(A), &["ep=lamp", "lwm2m=1.1", "lt=300"]);
+    let record = server.store.load(&key("lamp")).unwrap();
+    let mut fresh = Server::new();
+    fresh.registry.set_clock(fresh.now, secs(1_000_000_000));
+    fresh.registry.restore(fresh.now, record).unwrap();
+    fresh.pass(secs(300 + 59));
+    assert_eq!(fresh.registry.len(), 1, "the lifetime and the slack");
+    fresh.pass(secs(1));
+    assert!(fresh.registry.is_empty());
 }
 
 /// Any byte changed, any cut: an error or a registration whose every part can be asked for.
