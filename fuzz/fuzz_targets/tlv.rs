@@ -9,7 +9,11 @@ fn entries<'a>(reader: Reader<'a>) -> Result<Vec<Tlv<'a>>, DecodeError> {
 }
 
 /// The leaves of a tree in order, with the containers they stand in.
-fn flat(reader: Reader<'_>, within: &[(Kind, u16)], out: &mut Vec<(Vec<(Kind, u16)>, Vec<u8>)>) -> Result<(), DecodeError> {
+fn flat(
+    reader: Reader<'_>,
+    within: &[(Kind, u16)],
+    out: &mut Vec<(Vec<(Kind, u16)>, Vec<u8>)>,
+) -> Result<(), DecodeError> {
     for entry in entries(reader)? {
         let mut path = within.to_vec();
         path.push((entry.kind, entry.id));
@@ -23,7 +27,9 @@ fn flat(reader: Reader<'_>, within: &[(Kind, u16)], out: &mut Vec<(Vec<(Kind, u1
 
 fuzz_target!(|wire: &[u8]| {
     fuzz::within_bounds(wire, |wire| Reader::new(wire).count());
-    let Ok(list) = entries(Reader::new(wire)) else { return };
+    let Ok(list) = entries(Reader::new(wire)) else {
+        return;
+    };
     let mut out = vec![0; wire.len()];
     let mut writer = Writer::new(&mut out);
     for entry in &list {
