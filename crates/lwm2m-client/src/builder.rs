@@ -89,8 +89,14 @@ impl ClientBuilder {
 
     /// Adds an object. Without one of id 3, the client makes a Device object that says little.
     #[must_use]
-    pub fn object(mut self, object: impl Object + 'static) -> Self {
-        self.objects.push(Box::new(object));
+    pub fn object(self, object: impl Object + 'static) -> Self {
+        self.boxed_object(Box::new(object))
+    }
+
+    /// [`object`](Self::object) for an object in a box.
+    #[must_use]
+    pub fn boxed_object(mut self, object: Box<dyn Object>) -> Self {
+        self.objects.push(object);
         self
     }
 
