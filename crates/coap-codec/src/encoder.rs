@@ -38,6 +38,7 @@ impl<'b> Encoder<'b> {
     /// # Errors
     /// [`EncodeError::TokenTooLong`], [`EncodeError::NotEmpty`] for a token in a code 0.00
     /// message, [`EncodeError::NoSpace`].
+    #[inline]
     pub fn new(
         out: &'b mut [u8],
         ty: Type,
@@ -59,6 +60,7 @@ impl<'b> Encoder<'b> {
     ///
     /// # Specification
     /// RFC 8974 §2.1.
+    #[inline]
     pub fn with_extended_token(
         out: &'b mut [u8],
         ty: Type,
@@ -75,7 +77,9 @@ impl<'b> Encoder<'b> {
         let first = 0x40 | ty.bits() << 4 | length.nibble;
         let mut writer = Writer::new(out);
         writer.put(&[first, code.0, high, low])?;
-        writer.put(length.extension())?;
+        if length.nibble >= 13 {
+            writer.put(length.extension())?;
+        }
         writer.put(token)?;
         Ok(Self { writer, empty })
     }
@@ -86,6 +90,7 @@ impl<'b> Encoder<'b> {
     /// [`EncodeError::OptionOrder`] for a number below the last one,
     /// [`EncodeError::OptionTooLong`] for more than 65 804 bytes, [`EncodeError::AfterPayload`],
     /// [`EncodeError::NotEmpty`], [`EncodeError::NoSpace`].
+    #[inline]
     pub fn option(&mut self, number: OptionNumber, value: &[u8]) -> Result<&mut Self, EncodeError> {
         self.not_empty()?;
         self.writer.option(number, value)?;
@@ -96,6 +101,7 @@ impl<'b> Encoder<'b> {
     ///
     /// # Errors
     /// As [`Encoder::option`].
+    #[inline]
     pub fn option_uint(
         &mut self,
         number: OptionNumber,
@@ -121,6 +127,7 @@ impl<'b> Encoder<'b> {
     /// # Errors
     /// [`EncodeError::AfterPayload`] for a second one, [`EncodeError::NotEmpty`],
     /// [`EncodeError::NoSpace`].
+    #[inline]
     pub fn payload(&mut self, payload: &[u8]) -> Result<&mut Self, EncodeError> {
         if !payload.is_empty() {
             self.not_empty()?;
@@ -155,6 +162,7 @@ impl<'b> Encoder<'b> {
         Ok(self.writer.used)
     }
 
+    #[inline]
     const fn not_empty(&self) -> Result<(), EncodeError> {
         if self.empty {
             return Err(EncodeError::NotEmpty);
@@ -188,6 +196,7 @@ pub(crate) struct TokenLength {
 }
 
 impl TokenLength {
+    #[inline]
     pub(crate) fn of(token: &[u8]) -> Result<Self, EncodeError> {
         if token.len() > MAX_VALUE {
             return Err(EncodeError::TokenTooLong);
@@ -223,6 +232,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Copies `bytes` to the end, or writes nothing.
+    #[inline]
     pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let end = self.used.saturating_add(bytes.len());
         let room = self
@@ -234,6 +244,7 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn option(&mut self, number: OptionNumber, value: &[u8]) -> Result<(), EncodeError> {
         if self.payload {
             return Err(EncodeError::AfterPayload);
@@ -244,13 +255,32 @@ impl<'b> Writer<'b> {
         if value.len() > MAX_VALUE {
             return Err(EncodeError::OptionTooLong(number));
         }
-        let start = self.used;
-        let header = OptionHeader::new(delta, value.len());
-        let written = self.put(header.as_bytes()).and_then(|()| self.put(value));
-        if written.is_err() {
-            self.used = start;
-            return written;
-        }
+        let room = self.out.get_mut(self.used..).ok_or(EncodeError::NoSpace)?;
+        // One or two bytes of header are nearly all that ever stand there.
+        #[allow(clippy::cast_possible_truncation)] // each arm bounds both
+        let header_len = match (delta, value.len(), room) {
+            (0..13, len @ 0..13, [head, body @ ..]) => {
+                fill(body, value)?;
+                *head = (delta as u8) << 4 | len as u8;
+                1
+            }
+            (0..13, len @ 13..269, [head, extension, body @ ..]) => {
+                fill(body, value)?;
+                *head = (delta as u8) << 4 | 13;
+                *extension = (len - 13) as u8;
+                2
+            }
+            (_, len, room) => {
+                let header = OptionHeader::new(delta, len);
+                let (head, body) = room
+                    .split_at_mut_checked(header.len)
+                    .ok_or(EncodeError::NoSpace)?;
+                fill(body, value)?;
+                head.copy_from_slice(header.as_bytes());
+                header.len
+            }
+        };
+        self.used += header_len + value.len(); // within `out`
         self.last = number.0;
         self.any = true;
         Ok(())
@@ -276,19 +306,29 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn payload(&mut self, payload: &[u8]) -> Result<(), EncodeError> {
         if self.payload {
             return Err(EncodeError::AfterPayload);
         }
-        let start = self.used;
-        let written = self.put(&[MARKER]).and_then(|()| self.put(payload));
-        if written.is_err() {
-            self.used = start;
-            return written;
-        }
+        let Some([marker, room @ ..]) = self.out.get_mut(self.used..) else {
+            return Err(EncodeError::NoSpace);
+        };
+        fill(room, payload)?;
+        *marker = MARKER;
+        self.used += 1 + payload.len(); // within `out`
         self.payload = true;
         Ok(())
     }
+}
+
+/// Copies `value` to the start of `room`, or nothing.
+#[inline]
+fn fill(room: &mut [u8], value: &[u8]) -> Result<(), EncodeError> {
+    room.get_mut(..value.len())
+        .ok_or(EncodeError::NoSpace)?
+        .copy_from_slice(value);
+    Ok(())
 }
 
 /// The one to five bytes in front of an option value.
@@ -326,6 +366,7 @@ impl OptionHeader {
 }
 
 /// The nibble for `value`, at most [`MAX_VALUE`], and what its extension holds.
+#[inline]
 fn nibble(value: usize) -> (u8, [u8; 2]) {
     #[allow(clippy::cast_possible_truncation)] // each arm bounds the value
     match value {
