@@ -97,8 +97,7 @@ impl<'b> Writer<'b> {
     /// [`EncodeError::NoRoom`], [`EncodeError::Nesting`].
     #[inline]
     pub fn integer(&mut self, kind: Kind, id: u16, value: i64) -> Result<(), EncodeError> {
-        let bytes = value.to_be_bytes();
-        self.value(kind, id, tail(&bytes, integer_len(value)))
+        self.number(kind, id, value.cast_unsigned(), integer_width(value))
     }
 
     /// Writes an Unsigned Integer (LwM2M 1.1 and later) in 1, 2, 4 or 8 bytes, the fewest that
@@ -108,8 +107,7 @@ impl<'b> Writer<'b> {
     /// [`EncodeError::NoRoom`], [`EncodeError::Nesting`].
     #[inline]
     pub fn unsigned(&mut self, kind: Kind, id: u16, value: u64) -> Result<(), EncodeError> {
-        let bytes = value.to_be_bytes();
-        self.value(kind, id, tail(&bytes, unsigned_len(value)))
+        self.number(kind, id, value, unsigned_width(value))
     }
 
     /// Writes a Float in 8 bytes.
@@ -182,24 +180,58 @@ impl<'b> Writer<'b> {
         self.value(kind, id, value)
     }
 
+    /// Writes the last `len` bytes of `value`: 1, 2, 4 or 8.
+    #[inline]
+    fn number(&mut self, kind: Kind, id: u16, value: u64, len: u8) -> Result<(), EncodeError> {
+        let mut level = self.level;
+        if kind.is_container() || !level.admit(kind) {
+            return Err(EncodeError::Nesting(kind));
+        }
+        let bytes = (value << 64_u8.saturating_sub(len << 3)).to_be_bytes();
+        let room = self.out.get_mut(self.len..).ok_or(EncodeError::NoRoom)?;
+        // Eight bytes are written in one go where there is room for them, and `len` of them count.
+        if let (1..=4, Ok(id), [head, low, body @ ..]) = (len, u8::try_from(id), room)
+            && let Some(body) = body.first_chunk_mut()
+        {
+            (*head, *low, *body) = (kind.bits() | len, id, bytes);
+            self.level = level;
+            self.len += 2 + usize::from(len); // within `out`
+            return Ok(());
+        }
+        self.value(kind, id, bytes.get(..usize::from(len)).unwrap_or_default())
+    }
+
     #[inline]
     fn value(&mut self, kind: Kind, id: u16, value: &[u8]) -> Result<(), EncodeError> {
         let mut level = self.level;
         if kind.is_container() || !level.admit(kind) {
             return Err(EncodeError::Nesting(kind));
         }
-        let header = Header::new(kind, id, value.len())?;
-        let rest = self.out.get_mut(self.len..).ok_or(EncodeError::NoRoom)?;
-        let (head, rest) = rest
-            .split_at_mut_checked(header.len)
-            .ok_or(EncodeError::NoRoom)?;
-        let body = rest.get_mut(..value.len()).ok_or(EncodeError::NoRoom)?;
-        head.copy_from_slice(header.as_bytes());
-        body.copy_from_slice(value);
-        self.len = self
-            .len
-            .saturating_add(header.len)
-            .saturating_add(value.len());
+        let room = self.out.get_mut(self.len..).ok_or(EncodeError::NoRoom)?;
+        // A header of two or three bytes is nearly all that ever stands there.
+        let [high, low] = id.to_be_bytes();
+        let header_len = match (high, u8::try_from(value.len()), room) {
+            (0, Ok(len @ 0..=7), [head, id, body @ ..]) => {
+                fill(body, value)?;
+                (*head, *id) = (kind.bits() | len, low);
+                2
+            }
+            (0, Ok(len @ 8..), [head, id, length, body @ ..]) => {
+                fill(body, value)?;
+                (*head, *id, *length) = (kind.bits() | 0x08, low, len);
+                3
+            }
+            (_, _, room) => {
+                let header = Header::new(kind, id, value.len())?;
+                let (head, body) = room
+                    .split_at_mut_checked(header.len)
+                    .ok_or(EncodeError::NoRoom)?;
+                fill(body, value)?;
+                head.copy_from_slice(header.as_bytes());
+                header.len
+            }
+        };
+        self.len += header_len + value.len(); // within `out`
         self.level = level;
         Ok(())
     }
@@ -243,6 +275,15 @@ impl<'b> Writer<'b> {
         self.level = inside;
         entries(self)?;
         let value_len = self.len.saturating_sub(content);
+        // A header of two bytes is there already, but for what is in it.
+        if let (Ok(id), Ok(len @ 0..=7), Some([head, low, ..])) = (
+            u8::try_from(id),
+            u8::try_from(value_len),
+            self.out.get_mut(start..),
+        ) {
+            (*head, *low) = (kind.bits() | len, id);
+            return Ok(());
+        }
         let header = Header::new(kind, id, value_len)?;
         let value = start.saturating_add(header.len);
         let end = value.saturating_add(value_len);
@@ -259,10 +300,31 @@ impl<'b> Writer<'b> {
     }
 }
 
+/// Copies `value` to the start of `room`, or nothing.
+#[inline]
+fn fill(room: &mut [u8], value: &[u8]) -> Result<(), EncodeError> {
+    room.get_mut(..value.len())
+        .ok_or(EncodeError::NoRoom)?
+        .copy_from_slice(value);
+    Ok(())
+}
+
 /// The bytes of an Integer in its shortest form: 1, 2, 4 or 8.
 #[inline]
 #[must_use]
 pub const fn integer_len(value: i64) -> usize {
+    integer_width(value) as usize
+}
+
+/// The bytes of an Unsigned Integer in its shortest form: 1, 2, 4 or 8.
+#[inline]
+#[must_use]
+pub const fn unsigned_len(value: u64) -> usize {
+    unsigned_width(value) as usize
+}
+
+#[inline]
+const fn integer_width(value: i64) -> u8 {
     // A negative number needs as many bits as its complement, and both need a sign bit.
     match (value ^ value >> 63).leading_zeros() {
         57.. => 1,
@@ -272,21 +334,14 @@ pub const fn integer_len(value: i64) -> usize {
     }
 }
 
-/// The bytes of an Unsigned Integer in its shortest form: 1, 2, 4 or 8.
 #[inline]
-#[must_use]
-pub const fn unsigned_len(value: u64) -> usize {
+const fn unsigned_width(value: u64) -> u8 {
     match value.leading_zeros() {
         56.. => 1,
         48.. => 2,
         32.. => 4,
         _ => 8,
     }
-}
-
-#[inline]
-fn tail(bytes: &[u8; 8], len: usize) -> &[u8] {
-    bytes.get(8_usize.saturating_sub(len)..).unwrap_or_default()
 }
 
 /// Writes a payload of unknown length into a `Vec`. `entries` is called again with a buffer of
