@@ -2,7 +2,11 @@
 
 use std::hint::black_box;
 
-use minicbor::{Decoder, Encoder, data::Type, encode::write::Cursor};
+use minicbor::{
+    Decoder, Encoder,
+    data::Type,
+    encode::{Error, Write, write::Cursor},
+};
 use senml::{Fields, Record, cbor, json};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +36,13 @@ pub(crate) const CASES: &[Case] = &[
         let mut out = [0; 512];
         repeat(times, || {
             black_box(minicbor_encode(&mut out, black_box(&RECORDS)))
+        });
+    }),
+    Case::peer("senml-cbor-encode", "minicbor-vec", |times| {
+        repeat(times, || {
+            let mut out = Vec::with_capacity(256);
+            minicbor_write(&mut out, black_box(&RECORDS)).unwrap();
+            out
         });
     }),
     Case::ours("senml-json-decode", |times| {
@@ -170,26 +181,29 @@ fn encode_json<'b>(out: &'b mut [u8], records: &[(&str, Value)]) -> &'b [u8] {
 
 #[inline(always)]
 fn minicbor_encode(out: &mut [u8], records: &[(&str, Value)]) -> usize {
-    let mut encoder = Encoder::new(Cursor::new(out));
-    let written: Result<(), minicbor::encode::Error<_>> = (|| {
-        encoder.array(records.len() as u64)?;
-        for (index, (name, value)) in records.iter().enumerate() {
-            if index == 0 {
-                encoder.map(3)?.i8(-2)?.str("/")?;
-            } else {
-                encoder.map(2)?;
-            }
-            encoder.i8(0)?.str(name)?;
-            match *value {
-                Value::Text(text) => encoder.i8(3)?.str(text)?,
-                Value::Integer(integer) => encoder.i8(2)?.i64(integer)?,
-                Value::Float(float) => encoder.i8(2)?.f64(float)?,
-            };
+    let mut cursor = Cursor::new(out);
+    minicbor_write(&mut cursor, records).unwrap();
+    cursor.position()
+}
+
+#[inline(always)]
+fn minicbor_write<W: Write>(out: W, records: &[(&str, Value)]) -> Result<(), Error<W::Error>> {
+    let mut encoder = Encoder::new(out);
+    encoder.array(records.len() as u64)?;
+    for (index, (name, value)) in records.iter().enumerate() {
+        if index == 0 {
+            encoder.map(3)?.i8(-2)?.str("/")?;
+        } else {
+            encoder.map(2)?;
         }
-        Ok(())
-    })();
-    written.unwrap();
-    encoder.writer().position()
+        encoder.i8(0)?.str(name)?;
+        match *value {
+            Value::Text(text) => encoder.i8(3)?.str(text)?,
+            Value::Integer(integer) => encoder.i8(2)?.i64(integer)?,
+            Value::Float(float) => encoder.i8(2)?.f64(float)?,
+        };
+    }
+    Ok(())
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -76,15 +76,15 @@ enum Entry {
 }
 
 fn tree(reader: Reader<'_>) -> Result<Vec<Entry>, DecodeError> {
-    reader
-        .map(|entry| {
-            let entry = entry?;
-            Ok(match entry.kind.is_container() {
-                true => Entry::Entries(entry.id, tree(entry.nested()?)?),
-                false => Entry::Value(entry.id, entry.value.into()),
-            })
-        })
-        .collect()
+    let mut entries = Vec::with_capacity(1 + reader.remaining().len() / 8);
+    for entry in reader {
+        let entry = entry?;
+        entries.push(match entry.kind.is_container() {
+            true => Entry::Entries(entry.id, tree(entry.nested()?)?),
+            false => Entry::Value(entry.id, entry.value.into()),
+        });
+    }
+    Ok(entries)
 }
 
 #[inline(always)]
