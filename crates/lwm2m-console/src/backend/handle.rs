@@ -1,0 +1,474 @@
+//! A running [`Handle`] as the console's server.
+
+use core::{future::Future, pin::Pin};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use lwm2m_model::{Models, Node, Path, payload::NewInstance};
+use lwm2m_ops::{Arguments, WriteMode};
+use lwm2m_server::{
+    CallError, CallOptions, DeviceFilter, EventKind, EventStream, Handle, ObservationInfo,
+    ObservationState, ReadAnswer, ServerEvent, StreamItem,
+};
+use registry_core::{Diff, Registration};
+use serde_json::{Value as Json, json};
+
+use super::{
+    Answer, Backend, Call, Counter, CounterKind, Data, Device, DeviceObject, Event, Events,
+    Failure, Info, Item, Link, Mode, Observation, Options, Page,
+};
+use crate::format;
+
+/// The server behind [`router`](crate::router).
+#[derive(Debug)]
+pub(crate) struct Live {
+    handle: Handle,
+    /// Read whenever somebody asks whether the server is ready: it says when the server stops.
+    readiness: Mutex<Readiness>,
+}
+
+#[derive(Debug)]
+struct Readiness {
+    events: EventStream,
+    stopping: bool,
+}
+
+impl Live {
+    pub(crate) fn new(handle: Handle) -> Self {
+        let events = handle.events(None);
+        Self {
+            handle,
+            readiness: Mutex::new(Readiness {
+                events,
+                stopping: false,
+            }),
+        }
+    }
+
+    fn ready(&self) -> bool {
+        let mut readiness = self
+            .readiness
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while let Some(item) = readiness.events.take() {
+            if let StreamItem::Event(event) = item {
+                readiness.stopping |= matches!(event.kind, EventKind::ShuttingDown);
+            }
+        }
+        !readiness.stopping
+    }
+}
+
+impl Backend for Live {
+    fn devices(&self, text: Option<&str>, after: Option<&str>, limit: usize) -> Page {
+        let mut filter = DeviceFilter::default();
+        filter.text = text.map(str::to_owned);
+        filter.after = after.map(str::to_owned);
+        filter.limit = limit;
+        let page = self.handle.devices(&filter);
+        Page {
+            items: page.items.iter().map(device).collect(),
+            next: page.next,
+        }
+    }
+
+    fn device(&self, ep: &str) -> Option<Device> {
+        self.handle.device(ep).as_ref().map(device)
+    }
+
+    fn read<'a>(&'a self, ep: &'a str, path: Path, options: Options) -> Call<'a, Answer> {
+        Box::pin(async move {
+            let answer = self.handle.read(ep, path, options.into()).await?;
+            Ok(self::answer(answer))
+        })
+    }
+
+    fn write<'a>(
+        &'a self,
+        ep: &'a str,
+        path: Path,
+        mode: Mode,
+        node: Node,
+        options: Options,
+    ) -> Call<'a, ()> {
+        let mode = match mode {
+            Mode::Replace => WriteMode::Replace,
+            Mode::Partial => WriteMode::Partial,
+        };
+        Box::pin(async move {
+            let call = self.handle.write(ep, path, mode, &node, options.into());
+            Ok(call.await?)
+        })
+    }
+
+    fn execute<'a>(
+        &'a self,
+        ep: &'a str,
+        path: Path,
+        arguments: Arguments,
+        options: Options,
+    ) -> Call<'a, ()> {
+        Box::pin(async move {
+            let call = self.handle.execute(ep, path, arguments, options.into());
+            Ok(call.await?)
+        })
+    }
+
+    fn create<'a>(
+        &'a self,
+        ep: &'a str,
+        object: u16,
+        new: NewInstance,
+        options: Options,
+    ) -> Call<'a, Option<Path>> {
+        Box::pin(async move {
+            let call = self.handle.create(ep, object, &[new], options.into()).await;
+            Ok(call?)
+        })
+    }
+
+    fn delete<'a>(&'a self, ep: &'a str, path: Path, options: Options) -> Call<'a, ()> {
+        Box::pin(async move { Ok(self.handle.delete(ep, path, options.into()).await?) })
+    }
+
+    fn discover<'a>(&'a self, ep: &'a str, path: Path, options: Options) -> Call<'a, Vec<Link>> {
+        Box::pin(async move {
+            let links = self.handle.discover(ep, path, options.into()).await?;
+            let links = links.into_iter().map(|link| Link {
+                target: link.target,
+                attributes: link.attributes,
+            });
+            Ok(links.collect())
+        })
+    }
+
+    fn observe<'a>(&'a self, ep: &'a str, path: Path, options: Options) -> Call<'a, Observation> {
+        Box::pin(async move {
+            let answer = self.handle.observe(ep, path, options.into()).await?;
+            let known = self.handle.observations(ep);
+            let known = known.into_iter().find(|item| item.path == path);
+            Ok(known.map_or_else(
+                || Observation {
+                    path,
+                    state: ObservationState::Active.as_str(),
+                    reason: None,
+                    node: Some(answer.node),
+                    updated_at: None,
+                },
+                observation,
+            ))
+        })
+    }
+
+    fn cancel<'a>(&'a self, ep: &'a str, path: Path) -> Call<'a, ()> {
+        Box::pin(async move { Ok(self.handle.cancel_observation(ep, path).await?) })
+    }
+
+    fn observations(&self, ep: &str) -> Vec<Observation> {
+        let items = self.handle.observations(ep).into_iter();
+        items.map(observation).collect()
+    }
+
+    fn events(&self, since: Option<u64>) -> Box<dyn Events> {
+        Box::new(LiveEvents {
+            handle: self.handle.clone(),
+            stream: self.handle.events(since),
+            over: false,
+        })
+    }
+
+    fn models(&self) -> Arc<Models> {
+        self.handle.models()
+    }
+
+    fn info(&self) -> Info {
+        let info = self.handle.info();
+        let gauge = |name, help, value: usize| Counter {
+            name,
+            help,
+            kind: CounterKind::Gauge,
+            value: u64::try_from(value).unwrap_or(u64::MAX),
+        };
+        let count = |name, help, value| Counter {
+            name,
+            help,
+            kind: CounterKind::Counter,
+            value,
+        };
+        let coap = info.coap;
+        Info {
+            endpoints: info.endpoints,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: info.started_at,
+            ready: self.ready(),
+            counters: vec![
+                gauge("registrations", "Devices registered.", info.registrations),
+                gauge("observations", "Observations wanted.", info.observations),
+                gauge("shards", "Tasks that serve devices.", info.shards),
+                gauge("partitions", "Parts of the registry.", info.partitions),
+                count("coap_received", "Datagrams received.", coap.received),
+                count("coap_sent", "Datagrams sent.", coap.sent),
+                count(
+                    "coap_received_bytes",
+                    "Bytes received.",
+                    coap.received_bytes,
+                ),
+                count("coap_sent_bytes", "Bytes sent.", coap.sent_bytes),
+                count(
+                    "coap_ignored",
+                    "Datagrams ignored: malformed, unmatched or of a closed peer.",
+                    coap.ignored,
+                ),
+                count(
+                    "coap_rejected",
+                    "Datagrams rejected with a Reset message.",
+                    coap.rejected,
+                ),
+                count(
+                    "coap_duplicates",
+                    "Messages that had come before.",
+                    coap.duplicates,
+                ),
+                count(
+                    "coap_retransmissions",
+                    "Confirmable messages sent again.",
+                    coap.retransmissions,
+                ),
+                count(
+                    "coap_timeouts",
+                    "Confirmable messages given up.",
+                    coap.timeouts,
+                ),
+                count(
+                    "coap_overloads",
+                    "Requests refused because too many were unanswered.",
+                    coap.overloads,
+                ),
+                count(
+                    "coap_challenges",
+                    "Answers replaced by 4.01 with Echo.",
+                    coap.challenges,
+                ),
+                count(
+                    "coap_dropped",
+                    "Messages lost because a queue was full or they did not fit.",
+                    coap.dropped,
+                ),
+            ],
+        }
+    }
+}
+
+impl From<Options> for CallOptions {
+    fn from(options: Options) -> Self {
+        Self::default()
+            .with_timeout(options.timeout)
+            .with_format(options.format)
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::UnknownEndpoint => Self::UnknownEndpoint,
+            CallError::Illegal(illegal) => Self::Illegal(illegal.to_string()),
+            CallError::FormatUnsuitable => Self::Illegal(error.to_string()),
+            CallError::Encode(error) => Self::Unencodable(error.to_string()),
+            CallError::Device {
+                code, diagnostic, ..
+            } => Self::Device {
+                code,
+                diagnostic: diagnostic.unwrap_or_default(),
+            },
+            CallError::UnexpectedCode(code) => Self::UnexpectedCode(code),
+            CallError::Payload(error) => Self::Payload(error.to_string()),
+            CallError::Timeout => Self::Timeout,
+            CallError::NotObserved => Self::UnknownObservation,
+            CallError::Overloaded => Self::Overloaded,
+            CallError::ShuttingDown => Self::ShuttingDown,
+            // Exchange, Cancelled, and whatever may be added: the device was not reached.
+            other => Self::Unreachable(other.to_string()),
+        }
+    }
+}
+
+struct LiveEvents {
+    handle: Handle,
+    stream: EventStream,
+    over: bool,
+}
+
+impl Events for LiveEvents {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Item>> + Send + '_>> {
+        Box::pin(async move {
+            loop {
+                if self.over {
+                    return None;
+                }
+                match self.stream.next().await? {
+                    StreamItem::Event(event) => {
+                        // Readers are let go, so that the server can stop.
+                        self.over = matches!(event.kind, EventKind::ShuttingDown);
+                        return Some(Item::Event(Arc::new(self::event(&self.handle, &event))));
+                    }
+                    StreamItem::Lagged { from, to, .. } => return Some(Item::Lagged { from, to }),
+                    _ => {}
+                }
+            }
+        })
+    }
+}
+
+fn event(handle: &Handle, event: &ServerEvent) -> Event {
+    let value = |path: &Path, node: Option<&Node>, problem: Option<&str>| match node {
+        Some(node) => {
+            let device = event.endpoint.as_deref().and_then(|ep| handle.device(ep));
+            let object_version = device
+                .zip(path.object_id())
+                .map(|(device, object)| device.objects().version_of(object, device.version()));
+            Data::Value {
+                path: *path,
+                object_version,
+                node: node.clone(),
+                taken_at: None,
+            }
+        }
+        None => Data::Other(json!({ "path": path.to_string(), "problem": problem })),
+    };
+    let data = match &event.kind {
+        EventKind::RegistrationCreated { registration, .. } => {
+            Data::Device(Box::new(device(registration)))
+        }
+        EventKind::RegistrationUpdated {
+            registration, diff, ..
+        } => Data::Updated(Box::new(device(registration)), changes(diff)),
+        EventKind::RegistrationRemoved {
+            registration,
+            reason,
+            ..
+        } => Data::Other(json!({
+            "reason": reason.as_str(),
+            "id": registration.id().to_string(),
+            "address": registration.address().to_string(),
+        })),
+        EventKind::RegistrationRefused {
+            address,
+            code,
+            reason,
+            detail,
+            ..
+        } => Data::Other(json!({
+            "address": address.to_string(),
+            "coap_code": code.to_string(),
+            "reason": reason,
+            "detail": detail,
+        })),
+        EventKind::ObservationStarted { path, node, .. } => value(path, node.as_ref(), None),
+        EventKind::ObservationNotified {
+            path,
+            node,
+            problem,
+            ..
+        } => value(path, node.as_ref(), problem.as_deref()),
+        EventKind::ObservationEnded { path, reason, .. } => {
+            Data::Other(json!({ "path": path.to_string(), "reason": reason }))
+        }
+        _ => Data::Other(json!({})),
+    };
+    Event {
+        id: event.id,
+        time: event.time,
+        ep: event.endpoint.clone(),
+        name: event.kind.name(),
+        data,
+    }
+}
+
+/// What an Update changed: names of members, and paths that came and went.
+fn changes(diff: &Diff) -> Json {
+    let members = [
+        ("address", diff.address),
+        ("lifetime_s", diff.lifetime),
+        ("binding", diff.binding),
+        ("queue_mode", diff.queue_mode),
+        ("sms", diff.sms),
+        ("attributes", diff.extra),
+        ("objects", diff.objects),
+    ];
+    let changed: Vec<_> = members
+        .iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(name, _)| *name)
+        .collect();
+    let paths = |paths: &[Path]| paths.iter().map(Path::to_string).collect::<Vec<_>>();
+    json!({
+        "members": changed,
+        "added": paths(&diff.added),
+        "removed": paths(&diff.removed),
+    })
+}
+
+fn device(registration: &Registration) -> Device {
+    let list = registration.objects();
+    let objects = list.objects.iter().map(|object| DeviceObject {
+        id: object.id,
+        version: object.version,
+        instances: object.instances.clone(),
+    });
+    let formats = list.supported_formats(registration.version());
+    Device {
+        ep: registration.endpoint().to_owned(),
+        id: registration.id().to_string(),
+        address: registration.address().to_string(),
+        security: registration.identity().mode(),
+        lifetime: registration.lifetime().duration(),
+        version: registration.version(),
+        binding: registration.binding().to_string(),
+        queue_mode: registration.queue_mode(),
+        sms: registration.sms().map(str::to_owned),
+        objects: objects.collect(),
+        formats: formats.map(format::name).collect(),
+        quirks: list.quirks.iter().map(ToString::to_string).collect(),
+        root: list.root,
+        extra: registration.extra(),
+        registered_at: moment(registration.registered_at()),
+        updated_at: moment(registration.updated_at()),
+        expires_at: registration.expires_at().map(moment),
+    }
+}
+
+fn moment(milliseconds: u64) -> SystemTime {
+    let since = Duration::from_millis(milliseconds);
+    SystemTime::UNIX_EPOCH
+        .checked_add(since)
+        .unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+fn answer(answer: ReadAnswer) -> Answer {
+    let taken = answer
+        .time
+        .and_then(|time| Duration::try_from_secs_f64(time).ok());
+    Answer {
+        node: answer.node,
+        format: answer.format.map(format::name),
+        quirks: answer.quirks.iter().map(ToString::to_string).collect(),
+        taken_at: taken.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)),
+    }
+}
+
+fn observation(info: ObservationInfo) -> Observation {
+    let state = info.state.as_str();
+    let reason = match info.state {
+        ObservationState::Waiting(reason) => Some(reason),
+        _ => None,
+    };
+    Observation {
+        path: info.path,
+        state,
+        reason,
+        node: info.node,
+        updated_at: info.updated_at,
+    }
+}
