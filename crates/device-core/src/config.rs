@@ -44,6 +44,8 @@ pub struct Config {
     pub max_resource_instances: usize,
     /// Observations of all servers together. One more is answered as a plain read.
     pub max_observations: usize,
+    /// Events that wait for the application; the oldest are lost when there are more.
+    pub max_events: usize,
     /// Bytes of one answer or notification. A longer one is refused with 5.00.
     pub max_payload: usize,
 }
@@ -72,6 +74,7 @@ impl Config {
             max_objects: 128,
             max_resource_instances: 256,
             max_observations: 64,
+            max_events: 256,
             max_payload: 1 << 20,
         }
     }

@@ -14,6 +14,7 @@ use crate::{
     AccountError, Attempt, Config, Effect, Event, Object, ObjectError, ServerAccount, ServerId,
     ServerSettings, Tree, TreeError, UnknownObject, Unregistered,
     discover::shown_version,
+    event::EventQueue,
     objects::server,
     observation::Observations,
     registration::{Announced, Goal, Registration, Send, Step, UplinkResult},
@@ -35,7 +36,7 @@ pub struct Device {
     servers: Vec<Server>,
     observations: Observations,
     effects: VecDeque<Effect>,
-    events: VecDeque<Event>,
+    events: EventQueue,
     next_ticket: u64,
     /// Which state of the Server object [`Server::terms`] tells.
     terms_generation: u64,
@@ -66,13 +67,14 @@ impl Device {
         // An empty tree has room for it.
         let _ = tree.add(Box::new(servers));
         let observations = Observations::new(config.max_observations);
+        let events = EventQueue::new(config.max_events);
         Ok(Self {
             config,
             tree,
             servers: Vec::new(),
             observations,
             effects: VecDeque::new(),
-            events: VecDeque::new(),
+            events,
             next_ticket: 1,
             terms_generation: 0,
         })
@@ -410,7 +412,13 @@ impl Device {
 
     /// The next thing for the application to know.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop()
+    }
+
+    /// How many events were lost, as the application did not ask for them.
+    #[must_use]
+    pub const fn lost_events(&self) -> u64 {
+        self.events.lost()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), once the effects are drained; `None` when nothing is due
@@ -615,7 +623,7 @@ impl Device {
             Step::Nothing => {}
             Step::Registered => {
                 if let Some(live) = server.registration.live() {
-                    self.events.push_back(Event::Registered {
+                    self.events.push(Event::Registered {
                         server: id,
                         location: live.location.clone(),
                         version: live.version,
@@ -626,7 +634,7 @@ impl Device {
             Step::Updated => {
                 if let Some(live) = server.registration.live() {
                     let lifetime = live.lifetime();
-                    self.events.push_back(Event::Updated {
+                    self.events.push(Event::Updated {
                         server: id,
                         lifetime,
                     });
@@ -634,23 +642,21 @@ impl Device {
             }
             Step::FellBack => {
                 let version = server.registration.version();
-                self.events.push_back(Event::FellBack {
+                self.events.push(Event::FellBack {
                     server: id,
                     version,
                 });
             }
             Step::RegisterFailed { reason, next } => {
-                self.events
-                    .push_back(error(Attempt::Register, reason, next));
+                self.events.push(error(Attempt::Register, reason, next));
             }
             Step::UpdateFailed { reason } => {
                 let retry = server.registration.not_before;
-                self.events.push_back(error(Attempt::Update, reason, retry));
+                self.events.push(error(Attempt::Update, reason, retry));
             }
             Step::Unregistered { failed, goal } => {
                 if let Some(reason) = failed {
-                    self.events
-                        .push_back(error(Attempt::Deregister, reason, None));
+                    self.events.push(error(Attempt::Deregister, reason, None));
                 }
                 let why = match goal {
                     Goal::Disabled(_) => Unregistered::Disabled,
@@ -658,8 +664,7 @@ impl Device {
                         Unregistered::Requested
                     }
                 };
-                self.events
-                    .push_back(Event::Unregistered { server: id, why });
+                self.events.push(Event::Unregistered { server: id, why });
                 self.drop_observations(id);
                 self.effects.push_back(Effect::Close { server: id });
             }

@@ -1,5 +1,6 @@
 //! What a device tells its application, and what it asks of the layers below.
 
+use alloc::collections::VecDeque;
 use core::fmt;
 
 use coap_codec::Code;
@@ -261,3 +262,37 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[expect(clippy::exhaustive_structs, reason = "a name, and nothing else")]
 pub struct Relation(pub u64);
+
+/// Events that wait for the application; when there are too many, the oldest go.
+#[derive(Debug)]
+pub(crate) struct EventQueue {
+    queue: VecDeque<Event>,
+    max: usize,
+    lost: u64,
+}
+
+impl EventQueue {
+    pub(crate) const fn new(max: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            max,
+            lost: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, event: Event) {
+        if self.queue.len() >= self.max.max(1) {
+            self.queue.pop_front();
+            self.lost = self.lost.saturating_add(1);
+        }
+        self.queue.push_back(event);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        self.queue.pop_front()
+    }
+
+    pub(crate) const fn lost(&self) -> u64 {
+        self.lost
+    }
+}

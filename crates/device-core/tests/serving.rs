@@ -561,6 +561,21 @@ fn execute_codes() {
 }
 
 #[test]
+fn an_application_that_does_not_listen_loses_the_oldest_events() {
+    let mut config = Config::new("bench");
+    config.max_events = 2;
+    let mut device = registered(device_with(config, [account(ONE, 60)]));
+    for target in ["/3/0/4", "/3/0/5", "/3/0/12"] {
+        assert_eq!(execute(&mut device, at(1), ONE, target), Code::CHANGED);
+    }
+    assert_eq!(device.lost_events(), 1);
+    assert_eq!(
+        events(&mut device),
+        ["executed 1 /3/0/5", "executed 1 /3/0/12"]
+    );
+}
+
+#[test]
 fn execute_hands_over_the_arguments() {
     let mut device = bench();
     let arguments = Arguments::parse("0='x',3").unwrap();

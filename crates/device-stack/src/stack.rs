@@ -387,6 +387,9 @@ impl DeviceStack {
             }
             (Target::Name { host, port }, _) => {
                 self.link(server).waiting = Some((ticket, uplink));
+                // One question for each server at most waits for the runtime.
+                self.effects
+                    .retain(|Effect::Resolve { server: asked, .. }| *asked != server);
                 self.effects
                     .push_back(Effect::Resolve { server, host, port });
             }

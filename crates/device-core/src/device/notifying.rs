@@ -140,7 +140,7 @@ impl Device {
     }
 
     fn end(&mut self, gone: &Observation) {
-        self.events.push_back(Event::ObservationEnded {
+        self.events.push(Event::ObservationEnded {
             server: gone.server,
             path: gone.path,
         });

@@ -100,7 +100,7 @@ impl Device {
             *format,
             payload.clone(),
         ));
-        self.events.push_back(Event::Observed { server, path });
+        self.events.push(Event::Observed { server, path });
     }
 
     /// Forgets an observation that the layer below or the server has ended.
@@ -109,7 +109,7 @@ impl Device {
             .observations
             .extract(|known| known.relation == relation)
         {
-            self.events.push_back(Event::ObservationEnded {
+            self.events.push(Event::ObservationEnded {
                 server: gone.server,
                 path: gone.path,
             });
@@ -154,7 +154,7 @@ impl Device {
             Downlink::Write(operation) => {
                 serve::write(&mut self.tree, terms, operation)?;
                 let path = operation.path();
-                self.events.push_back(Event::Written { server, path });
+                self.events.push(Event::Written { server, path });
                 Ok(Reply::Changed)
             }
             Downlink::Execute(operation) => self.execute(now, server, operation),
@@ -162,14 +162,14 @@ impl Device {
                 let (paths, chosen) = serve::create(&mut self.tree, terms, operation)?;
                 let location = paths.first().copied().filter(|_| chosen);
                 for path in paths {
-                    self.events.push_back(Event::Created { server, path });
+                    self.events.push(Event::Created { server, path });
                 }
                 Ok(Reply::Created(location))
             }
             Downlink::Delete(operation) => {
                 serve::delete(&mut self.tree, terms, operation)?;
                 let path = operation.path();
-                self.events.push_back(Event::Deleted { server, path });
+                self.events.push(Event::Deleted { server, path });
                 Ok(Reply::Deleted)
             }
             _ => Err(ObjectError::NotAllowed.into()),
@@ -196,7 +196,7 @@ impl Device {
         if let Some((instance, resource)) = own {
             self.act_on_server_object(now, instance, resource);
         }
-        self.events.push_back(Event::Executed {
+        self.events.push(Event::Executed {
             server,
             path,
             arguments: operation.arguments().clone(),
