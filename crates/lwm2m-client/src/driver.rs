@@ -1,12 +1,13 @@
 //! The task that pumps the machine: sockets, clock, names.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use device_core::{Event, ServerId};
+use device_core::{Attempt, Event, ServerId};
 use device_stack::{Effect, Outgoing};
 use sansio::DatagramBuf;
 use tokio::{
@@ -22,6 +23,7 @@ pub(crate) fn spawn(shared: Arc<Shared>) -> (Arc<Shared>, AbortHandle) {
     let (resolved, names) = mpsc::channel(16);
     let driver = Driver {
         shared: Arc::clone(&shared),
+        failures: BTreeMap::new(),
         resolved,
         names,
     };
@@ -31,6 +33,8 @@ pub(crate) fn spawn(shared: Arc<Shared>) -> (Arc<Shared>, AbortHandle) {
 
 struct Driver {
     shared: Arc<Shared>,
+    /// How often registering with a server has failed: a name with several addresses gets another one each time.
+    failures: BTreeMap<ServerId, usize>,
     resolved: mpsc::Sender<(ServerId, Option<SocketAddr>)>,
     names: mpsc::Receiver<(ServerId, Option<SocketAddr>)>,
 }
@@ -74,7 +78,7 @@ impl Driver {
     }
 
     /// Does all that the stack wants, and returns when it wants to be asked again.
-    async fn drain(&self) -> Option<Instant> {
+    async fn drain(&mut self) -> Option<Instant> {
         loop {
             let datagrams = self.datagrams();
             for (outgoing, bytes) in &datagrams {
@@ -91,6 +95,15 @@ impl Driver {
             };
             for event in events {
                 tracing::debug!(?event, "event");
+                if let Event::Error {
+                    server,
+                    operation: Attempt::Register,
+                    ..
+                } = event
+                {
+                    let failures = self.failures.entry(server).or_default();
+                    *failures = failures.wrapping_add(1);
+                }
                 self.shared.tell(event);
             }
             for effect in effects {
@@ -134,8 +147,9 @@ impl Driver {
                 let resolved = self.resolved.clone();
                 // The look-up must not keep a client alive that nobody holds any more.
                 let shared = Arc::downgrade(&self.shared);
+                let failures = self.failures.get(&server).copied().unwrap_or(0);
                 tokio::spawn(async move {
-                    let address = resolve(shared, &host, port).await;
+                    let address = resolve(shared, &host, port, failures).await;
                     let _ = resolved.send((server, address)).await;
                 });
             }
@@ -144,9 +158,15 @@ impl Driver {
     }
 }
 
-async fn resolve(shared: Weak<Shared>, host: &str, port: u16) -> Option<SocketAddr> {
+/// Looks a name up, and takes one of the addresses that there is a socket for: the next one after each failure.
+async fn resolve(
+    shared: Weak<Shared>,
+    host: &str,
+    port: u16,
+    failures: usize,
+) -> Option<SocketAddr> {
     let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host((host, port))).await;
-    let mut addresses = match found {
+    let addresses = match found {
         Ok(Ok(addresses)) => addresses,
         Ok(Err(error)) => {
             tracing::debug!(host, %error, "look-up failed");
@@ -158,7 +178,15 @@ async fn resolve(shared: Weak<Shared>, host: &str, port: u16) -> Option<SocketAd
         }
     };
     let shared = shared.upgrade()?;
-    addresses.find(|address| shared.sockets.speaks(*address))
+    let mut usable: Vec<SocketAddr> = Vec::new();
+    for address in addresses.filter(|address| shared.sockets.speaks(*address)) {
+        // The system may tell one twice.
+        if !usable.contains(&address) {
+            usable.push(address);
+        }
+    }
+    let next = failures.checked_rem(usable.len())?;
+    usable.get(next).copied()
 }
 
 async fn until_true(flag: &mut watch::Receiver<bool>) {
