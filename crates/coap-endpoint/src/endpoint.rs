@@ -446,3 +446,6 @@ impl Clock {
         self.last
     }
 }
+
+#[cfg(test)]
+mod tests;

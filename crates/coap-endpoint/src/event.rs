@@ -11,7 +11,8 @@ pub enum Event {
     /// [`respond`](crate::Endpoint::respond) or [`respond_observed`](crate::Endpoint::respond_observed).
     ///
     /// The options of the request are those that concern the application: what belongs to the
-    /// transfer (Block1, Block2, Size1, Size2, Echo, No-Response) was taken out.
+    /// transfer (Block1, Block2, Size1, Size2, Echo, No-Response, Request-Tag) was taken
+    /// out.
     #[non_exhaustive]
     Request {
         /// Who asks.

@@ -21,21 +21,34 @@ impl Hasher {
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
+        let mut rest = bytes;
+        while let Some((&byte, after)) = rest.split_first() {
+            if self.len & 7 == 0
+                && let Some((word, after)) = rest.split_first_chunk()
+            {
+                self.word(u64::from_le_bytes(*word));
+                self.len = self.len.wrapping_add(8);
+                rest = after;
+                continue;
+            }
             self.tail |= u64::from(byte) << (8 * (self.len & 7));
             self.len = self.len.wrapping_add(1);
             if self.len & 7 == 0 {
                 self.word(self.tail);
                 self.tail = 0;
             }
+            rest = after;
         }
     }
 
-    /// Writes `bytes` so that neighbouring pieces cannot be mistaken for one another.
+    /// Writes `bytes` so that neighbouring pieces cannot be mistaken for one another: the number and
+    /// the length before them, and zeros after them up to a whole word.
     pub(crate) fn write_piece(&mut self, number: u16, bytes: &[u8]) {
-        self.write(&number.to_be_bytes());
-        self.write(&(bytes.len() as u64).to_be_bytes());
+        let head = u64::from(number) << 48 ^ bytes.len() as u64;
+        self.write(&head.to_le_bytes());
         self.write(bytes);
+        let pad = bytes.len().wrapping_neg() & 7;
+        self.write(PADDING.get(..pad).unwrap_or_default());
     }
 
     pub(crate) fn finish(mut self) -> u64 {
@@ -70,6 +83,8 @@ impl Hasher {
     }
 }
 
+const PADDING: [u8; 8] = [0; 8];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,11 +98,13 @@ mod tests {
             (1, 0x74f8_39c5_93dc_67fd),
             (15, 0xa129_ca61_49be_45e5),
         ] {
-            let mut hasher = Hasher::new(key);
-            for byte in 0..len {
-                hasher.write(&[byte]);
+            let input: std::vec::Vec<u8> = (0..len).collect();
+            for cut in 0..=input.len() {
+                let mut hasher = Hasher::new(key);
+                hasher.write(&input[..cut]);
+                hasher.write(&input[cut..]);
+                assert_eq!(hasher.finish(), expected, "{len} bytes, cut at {cut}");
             }
-            assert_eq!(hasher.finish(), expected, "{len} bytes");
         }
     }
 }

@@ -92,6 +92,14 @@ impl PeerState {
             .min(BlockSize::B1024)
     }
 
+    /// Whether a body goes into one message with about `options` bytes of options: it is no larger
+    /// than a block, and the datagram has room. A few options may still be added.
+    pub(crate) fn fits_whole(&self, cx: &Shared, options: usize, body: usize) -> bool {
+        let around = options.saturating_add(4 + 8 + 12 + 1);
+        let largest = cx.config.block_size.min(BlockSize::B1024).bytes();
+        body <= largest && around.saturating_add(body) <= self.info.max_datagram
+    }
+
     /// The peer has shown that it receives at its address.
     pub(crate) fn verify(&mut self, cx: &mut Shared) {
         if !self.info.verified {
@@ -174,6 +182,32 @@ impl PeerState {
 pub(crate) struct Peers(Vec<Option<Box<PeerState>>>);
 
 impl Peers {
+    /// Counts again what the tables say.
+    #[cfg(test)]
+    pub(crate) fn recount(&self) -> crate::Tables {
+        let mut tables = crate::Tables::default();
+        for state in self.0.iter().flatten() {
+            tables.peers += 1;
+            tables.dedup += state.dedup.len();
+            tables.dedup_bytes += state.dedup.bytes();
+            tables.in_flight += state.out.in_flight();
+            tables.queued += state.out.queued() + state.delayed.len();
+            tables.requests += state.requests.len();
+            tables.observations += state
+                .requests
+                .iter()
+                .filter(|running| running.observe)
+                .count();
+            tables.exchanges += state.exchanges.len();
+            tables.uploads += state.uploads.len();
+            tables.upload_bytes += state.upload_bytes();
+            tables.downloads += state.downloads.len();
+            tables.download_bytes += state.download_bytes();
+            tables.relations += state.relations.len();
+        }
+        tables
+    }
+
     pub(crate) fn get(&self, peer: Peer) -> Option<&PeerState> {
         let slot = usize::try_from(peer.slot()).ok()?;
         let state = self.0.get(slot)?.as_deref()?;

@@ -78,6 +78,11 @@ impl Outgoing {
         self.queue.len()
     }
 
+    #[cfg(test)]
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
     /// The message under way with this id.
     pub(crate) fn find(&self, mid: u16) -> Option<&InFlight> {
         self.in_flight.iter().find(|message| message.mid == mid)

@@ -121,7 +121,7 @@ impl PeerState {
         asked: &Asked,
         reply: Reply,
     ) -> Reply {
-        let allowance = asked.len.saturating_mul(3);
+        let allowance = allowance(asked);
         if self.info.verified || reply.len(asked) <= allowance {
             return reply;
         }
@@ -175,12 +175,10 @@ impl PeerState {
                     }
                     None => Owner::Response,
                 };
-                let spent = 4; // the acknowledgement
-                let allowance = asked.len.saturating_mul(3).saturating_sub(spent);
                 let message = Queued::Message {
                     owner,
                     bytes,
-                    allowance: (!self.info.verified).then_some(allowance),
+                    allowance: (!self.info.verified).then(|| allowance(asked)),
                 };
                 self.send_confirmable(cx, now, message);
             }
@@ -271,6 +269,18 @@ impl Reply {
         self.parts(asked).encoded_len()
     }
 }
+
+/// Bytes that an answer to an unproven address may have, its repetitions included.
+fn allowance(asked: &Asked) -> usize {
+    let spent = match asked.acknowledged {
+        true => EMPTY_LEN,
+        false => 0,
+    };
+    asked.len.saturating_mul(3).saturating_sub(spent)
+}
+
+/// An empty acknowledgement.
+const EMPTY_LEN: usize = 4;
 
 /// A datagram that every link carries: header, token, a challenge.
 const SMALLEST_LIMIT: usize = 64;

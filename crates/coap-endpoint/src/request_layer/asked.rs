@@ -51,7 +51,7 @@ impl Asked {
         let options = message.options();
         let code = message.code();
         let mut target = Hasher::new(cx.hash_key);
-        target.write(&[code.0]);
+        target.write_piece(u16::from(code.0), &[]);
         let (mut block1, mut block2) = (None, None);
         let (mut observe, mut no_response, mut echo) = (None, None, false);
         for option in options {

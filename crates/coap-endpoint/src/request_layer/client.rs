@@ -237,7 +237,9 @@ impl PeerState {
         let bytes = parts
             .encode(ty, 0, self.info.max_datagram)
             .ok_or(TooLarge)?;
-        self.stop_waiting(cx, running);
+        if running.outstanding.is_some() {
+            self.stop_waiting(cx, running);
+        }
         let mut mid = None;
         if running.confirmable {
             let message = Queued::Message {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use coap_codec::{Block, BlockSize, Code, Message, OptionNumber, OptionsBuf, Response, Type};
 use sansio::Instant;
 
+use super::asked::is_read;
 use super::client::{ClientRequest, Outstanding, Progress, TooLarge, smaller};
 use super::download::block_at;
 use crate::Failure;
@@ -47,10 +48,11 @@ pub(crate) struct Download {
 impl PeerState {
     /// How a request begins: whole, or with the first block of its body.
     pub(crate) fn first_step(&self, cx: &mut Shared, running: &mut ClientRequest) -> Step {
-        let size = self.block_size(cx, running.request.options.encoded_len());
-        if running.request.payload.len() <= size.bytes() {
+        let options = running.request.options.encoded_len();
+        if self.fits_whole(cx, options, running.request.payload.len()) {
             return Step::Whole;
         }
+        let size = self.block_size(cx, options);
         let twin = self.requests.iter().any(|other| {
             other.upload.is_some()
                 && other.request.code == running.request.code
@@ -78,8 +80,9 @@ impl PeerState {
         }
         match step {
             Step::Whole => {
-                let size = self.block_size(cx, options.encoded_len());
-                if size < BlockSize::B1024 {
+                // The options of an answer are few.
+                let size = self.block_size(cx, 0);
+                if size < BlockSize::B1024 && is_read(running.request.code) {
                     // Asks at once for what fits (RFC 7959 §2.4, early negotiation).
                     options.set_block(OptionNumber::BLOCK2, Block::first(size));
                 }

@@ -37,9 +37,10 @@ impl PeerState {
         response: Response,
     ) -> Option<Cut> {
         let total = response.payload.len();
-        let wanted = self.block_size(cx, response.options.encoded_len());
+        let options = response.options.encoded_len();
+        let wanted = self.block_size(cx, options);
         let size = asked.map_or(wanted, |block| block.size().min(wanted));
-        if asked.is_none() && total <= size.bytes() {
+        if asked.is_none() && self.fits_whole(cx, options, total) {
             return Some(Cut {
                 options: response.options,
                 payload: response.payload,
@@ -178,6 +179,12 @@ impl PeerState {
             cx.stats.bodies_evicted = cx.stats.bodies_evicted.wrapping_add(1);
             self.drop_download(cx, serial);
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn download_bytes(&self) -> usize {
+        let kept = self.downloads.iter();
+        kept.map(|download| download.response.payload.len()).sum()
     }
 
     pub(crate) fn drop_download(&mut self, cx: &mut Shared, serial: u64) {

@@ -147,6 +147,11 @@ impl PeerState {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn upload_bytes(&self) -> usize {
+        self.uploads.iter().map(|upload| upload.body.len()).sum()
+    }
+
     fn drop_upload_of(&mut self, cx: &mut Shared, target: u64) {
         let known = self.uploads.iter().find(|upload| upload.target == target);
         if let Some(serial) = known.map(|upload| upload.serial) {
