@@ -57,7 +57,11 @@ fuzz_target!(|datagram: &[u8]| {
     let Ok(sent) = uplink.to_request() else {
         return;
     };
-    match decode(&cx, &sent) {
+    // Defaults are said now.
+    let mut room = cx;
+    room.limits.parameters += 8;
+    room.limits.list_bytes += 64;
+    match decode(&room, &sent) {
         Ok(Operation::Uplink(again)) => assert_eq!(plain(again), plain(uplink)),
         other => panic!("{uplink:?} became {other:?}"),
     }
