@@ -109,8 +109,10 @@ fn ask(script: &mut Script, mid: u16, block2: Option<B>) {
 /// RFC 7959 Figure 2 (simple), 3 (early negotiation), 4 (late negotiation).
 #[test]
 fn get_in_blocks_from_us() {
+    /// Name, the size we like, and asked → given.
+    type Flow = (&'static str, BlockSize, &'static [(Option<B>, B)]);
     let whole = body(300);
-    let rows: &[(&str, BlockSize, &[(Option<B>, B)])] = &[
+    let rows: &[Flow] = &[
         (
             "simple",
             BlockSize::B128,

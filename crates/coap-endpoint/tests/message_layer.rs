@@ -347,7 +347,9 @@ fn ping_and_pong() {
 /// Digest of RFC 7252 §4.2, §4.3: what is malformed or unwanted, and how it is answered.
 #[test]
 fn malformed_and_unwanted_messages() {
-    let rows: &[(&str, &[u8], Option<&[u8]>)] = &[
+    /// Name, datagram, answer.
+    type Row = (&'static str, &'static [u8], Option<&'static [u8]>);
+    let rows: &[Row] = &[
         ("version 2", b"\x80\x01\x00\x01", None),
         ("three bytes", b"\x40\x01\x00", None),
         (
