@@ -702,8 +702,7 @@ fn blocks_of_the_peer_that_do_not_fit() {
 #[test]
 fn body_of_an_answer_is_capped() {
     let ask = |script: &mut Script| -> RequestId {
-        let mut options = RequestOptions::default();
-        options.max_body = Some(40);
+        let options = RequestOptions::default().with_max_body(40);
         script
             .endpoint
             .request(script.now, PEER, get(), options)

@@ -45,6 +45,21 @@ impl RequestOptions {
             ..Self::default()
         }
     }
+
+    /// These, with another [`timeout`](Self::timeout).
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// These, with another [`max_body`](Self::max_body).
+    #[must_use]
+    pub fn with_max_body(self, bytes: usize) -> Self {
+        Self {
+            max_body: Some(bytes),
+            ..self
+        }
+    }
 }
 
 /// A request of ours that runs.
