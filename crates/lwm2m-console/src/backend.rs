@@ -24,6 +24,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Registered devices whose name contains `text`, by name, after the cursor `after`.
     fn devices(&self, text: Option<&str>, after: Option<&str>, limit: usize) -> Page;
     fn device(&self, ep: &str) -> Option<Device>;
+    /// Removes a registration; `false` when there is none.
+    fn remove(&self, ep: &str) -> bool;
 
     fn read<'a>(&'a self, ep: &'a str, path: Path, options: Options) -> Call<'a, Answer>;
     fn write<'a>(

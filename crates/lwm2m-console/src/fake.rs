@@ -137,7 +137,7 @@ impl Fake {
         );
     }
 
-    pub(crate) fn remove(&self, ep: &str) {
+    pub(crate) fn leave(&self, ep: &str) {
         self.state.lock().unwrap().devices.remove(ep);
         self.emit(
             Some(ep),
@@ -298,6 +298,18 @@ impl Backend for Fake {
 
     fn device(&self, ep: &str) -> Option<Device> {
         self.state.lock().unwrap().devices.get(ep).cloned()
+    }
+
+    fn remove(&self, ep: &str) -> bool {
+        let known = self.state.lock().unwrap().devices.remove(ep).is_some();
+        if known {
+            self.emit(
+                Some(ep),
+                "registration.removed",
+                Data::Other(json!({ "reason": "admin" })),
+            );
+        }
+        known
     }
 
     fn read<'a>(&'a self, ep: &'a str, path: Path, options: Options) -> Call<'a, Answer> {

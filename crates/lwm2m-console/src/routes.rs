@@ -40,33 +40,9 @@ pub(crate) struct Success {
 }
 
 impl Route {
-    fn new(
-        method: Method,
-        path: &'static str,
-        id: &'static str,
-        tag: &'static str,
-        summary: &'static str,
-        handler: Handler,
-    ) -> Self {
-        let success = Success {
-            status: 204,
-            media_type: "",
-            schema: None,
-            what: "Done",
-        };
-        Self {
-            method,
-            path,
-            id,
-            tag,
-            summary,
-            query: &[],
-            body: None,
-            success,
-            open: false,
-            hidden: false,
-            handler,
-        }
+    fn about(mut self, tag: &'static str, summary: &'static str) -> Self {
+        (self.tag, self.summary) = (tag, summary);
+        self
     }
 
     fn query(mut self, query: &'static [Param]) -> Self {
@@ -116,73 +92,212 @@ impl Route {
     }
 }
 
+/// A route that needs the token and answers 204.
+fn route(method: &Method, path: &'static str, id: &'static str, handler: Handler) -> Route {
+    Route {
+        method: method.clone(),
+        path,
+        id,
+        tag: "",
+        summary: "",
+        query: &[],
+        body: None,
+        success: Success {
+            status: 204,
+            media_type: "",
+            schema: None,
+            what: "Done",
+        },
+        open: false,
+        hidden: false,
+        handler,
+    }
+}
+
+/// An asynchronous function as a [`Handler`].
+macro_rules! run {
+    ($handler:path) => {
+        |call| Box::pin($handler(call))
+    };
+}
+
 /// All of them.
 pub(crate) fn routes() -> Vec<Route> {
     let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
     vec![
-        Route::new(post.clone(), "/api/v1/session", "login", "Session", "Log in: exchange the token for a session cookie", |call| Box::pin(session::login(call)))
+        route(&post, "/api/v1/session", "login", run!(session::login))
+            .about("Session", "Log in: exchange the token for a session cookie")
             .body("Login")
             .json(200, "Session", "Logged in; the cookie is set")
             .open(),
-        Route::new(get.clone(), "/api/v1/session", "showSession", "Session", "How this caller is let in", |call| Box::pin(session::show(call)))
+        route(&get, "/api/v1/session", "showSession", run!(session::show))
+            .about("Session", "How this caller is let in")
             .json(200, "Session", "Let in"),
-        Route::new(delete.clone(), "/api/v1/session", "logout", "Session", "Log out", |call| Box::pin(session::logout(call))),
-        Route::new(get.clone(), "/api/v1/devices", "listDevices", "Devices", "Registered devices, by name", |call| Box::pin(devices::list(call)))
+        route(&delete, "/api/v1/session", "logout", run!(session::logout))
+            .about("Session", "Log out"),
+        route(&get, "/api/v1/devices", "listDevices", run!(devices::list))
+            .about("Devices", "Registered devices, by name")
             .query(&[Q, AFTER, LIMIT])
             .json(200, "DeviceList", "A part of the list"),
-        Route::new(get.clone(), "/api/v1/devices/{ep}", "showDevice", "Devices", "A registered device", |call| Box::pin(devices::show(call)))
-            .json(200, "Device", "The device"),
-        Route::new(get.clone(), "/api/v1/devices/{ep}/objects/{path}", "read", "Objects", "Read an object, an instance, a resource or a resource instance", |call| Box::pin(objects::read(call)))
-            .query(&[TIMEOUT, FORMAT])
-            .json(200, "Node", "What the device holds there"),
-        Route::new(put.clone(), "/api/v1/devices/{ep}/objects/{path}", "replace", "Objects", "Write: replace an instance or a resource", |call| Box::pin(objects::replace(call)))
-            .query(&[TIMEOUT, FORMAT])
-            .body("Write"),
-        Route::new(post.clone(), "/api/v1/devices/{ep}/objects/{path}", "update", "Objects", "On an instance or a resource: write a part of it (204). On an object: create an instance (201)", |call| Box::pin(objects::post(call)))
-            .query(&[TIMEOUT, FORMAT])
-            .body("Write")
-            .json(201, "Created", "The instance was created"),
-        Route::new(delete.clone(), "/api/v1/devices/{ep}/objects/{path}", "delete", "Objects", "Delete an object instance", |call| Box::pin(objects::delete(call)))
-            .query(&[TIMEOUT]),
-        Route::new(post.clone(), "/api/v1/devices/{ep}/objects/{path}:execute", "execute", "Objects", "Execute a resource", |call| Box::pin(objects::execute(call)))
-            .query(&[TIMEOUT])
-            .body("Execute"),
-        Route::new(get.clone(), "/api/v1/devices/{ep}/objects/{path}:discover", "discover", "Objects", "Discover what is there and its attributes", |call| Box::pin(objects::discover(call)))
-            .query(&[TIMEOUT])
-            .json(200, "LinkList", "The links that the device names"),
-        Route::new(post.clone(), "/api/v1/devices/{ep}/objects/{path}:discover", "discoverByPost", "Objects", "The same as GET", |call| Box::pin(objects::discover(call)))
-            .query(&[TIMEOUT])
-            .json(200, "LinkList", "The links that the device names"),
-        Route::new(get.clone(), "/api/v1/devices/{ep}/observations", "listObservations", "Observations", "What is observed, with the last value of each", |call| Box::pin(observations::list(call)))
-            .json(200, "ObservationList", "All observations of the device"),
-        Route::new(post, "/api/v1/devices/{ep}/observations", "observe", "Observations", "Observe a path", |call| Box::pin(observations::start(call)))
-            .query(&[TIMEOUT, FORMAT])
-            .body("Observe")
-            .json(201, "Observation", "Observed; the first value is there"),
-        Route::new(delete, "/api/v1/devices/{ep}/observations", "cancelObservation", "Observations", "Cancel the observation of a path, or all", |call| Box::pin(observations::stop(call)))
-            .query(&[PATH]),
-        Route::new(get.clone(), "/api/v1/events", "events", "Events", "The event stream, with replay after Last-Event-ID; JSON lines for Accept: application/x-ndjson", |call| Box::pin(events::stream(call)))
+        route(
+            &get,
+            "/api/v1/devices/{ep}",
+            "showDevice",
+            run!(devices::show),
+        )
+        .about("Devices", "A registered device")
+        .json(200, "Device", "The device"),
+        route(
+            &delete,
+            "/api/v1/devices/{ep}",
+            "removeDevice",
+            run!(devices::remove),
+        )
+        .about(
+            "Devices",
+            "Remove the registration; the device may register again",
+        ),
+        route(
+            &get,
+            "/api/v1/devices/{ep}/objects/{path}",
+            "read",
+            run!(objects::read),
+        )
+        .about(
+            "Objects",
+            "Read an object, an instance, a resource or a resource instance",
+        )
+        .query(&[TIMEOUT, FORMAT])
+        .json(200, "Node", "What the device holds there"),
+        route(
+            &put,
+            "/api/v1/devices/{ep}/objects/{path}",
+            "replace",
+            run!(objects::replace),
+        )
+        .about("Objects", "Write: replace an instance or a resource")
+        .query(&[TIMEOUT, FORMAT])
+        .body("Write"),
+        route(
+            &post,
+            "/api/v1/devices/{ep}/objects/{path}",
+            "update",
+            run!(objects::post),
+        )
+        .about(
+            "Objects",
+            "Write a part of an instance or a resource; on an object, create an instance",
+        )
+        .query(&[TIMEOUT, FORMAT])
+        .body("Write")
+        .json(201, "Created", "The instance was created"),
+        route(
+            &delete,
+            "/api/v1/devices/{ep}/objects/{path}",
+            "delete",
+            run!(objects::delete),
+        )
+        .about("Objects", "Delete an object instance")
+        .query(&[TIMEOUT]),
+        route(
+            &post,
+            "/api/v1/devices/{ep}/objects/{path}:execute",
+            "execute",
+            run!(objects::execute),
+        )
+        .about("Objects", "Execute a resource")
+        .query(&[TIMEOUT])
+        .body("Execute"),
+        route(
+            &get,
+            "/api/v1/devices/{ep}/objects/{path}:discover",
+            "discover",
+            run!(objects::discover),
+        )
+        .about("Objects", "Discover what is there and its attributes")
+        .query(&[TIMEOUT])
+        .json(200, "LinkList", "The links that the device names"),
+        route(
+            &post,
+            "/api/v1/devices/{ep}/objects/{path}:discover",
+            "discoverByPost",
+            run!(objects::discover),
+        )
+        .about("Objects", "The same as GET")
+        .query(&[TIMEOUT])
+        .json(200, "LinkList", "The links that the device names"),
+        route(
+            &get,
+            "/api/v1/devices/{ep}/observations",
+            "listObservations",
+            run!(observations::list),
+        )
+        .about(
+            "Observations",
+            "What is observed, with the last value of each",
+        )
+        .json(200, "ObservationList", "All observations of the device"),
+        route(
+            &post,
+            "/api/v1/devices/{ep}/observations",
+            "observe",
+            run!(observations::start),
+        )
+        .about("Observations", "Observe a path")
+        .query(&[TIMEOUT, FORMAT])
+        .body("Observe")
+        .json(201, "Observation", "Observed; the first value is there"),
+        route(
+            &delete,
+            "/api/v1/devices/{ep}/observations",
+            "cancelObservation",
+            run!(observations::stop),
+        )
+        .about("Observations", "Cancel the observation of a path, or all")
+        .query(&[PATH]),
+        route(&get, "/api/v1/events", "events", run!(events::stream))
+            .about(
+                "Events",
+                "Events with replay; as JSON lines for Accept: application/x-ndjson",
+            )
             .query(&[EP, TYPE, SINCE])
             .text("text/event-stream", "Events as they happen"),
-        Route::new(get.clone(), "/api/v1/models", "searchModels", "Models", "Search the object definitions", |call| Box::pin(models::search(call)))
+        route(&get, "/api/v1/models", "searchModels", run!(models::search))
+            .about("Models", "Search the object definitions")
             .query(&[Q, AFTER, LIMIT])
             .json(200, "ModelList", "A part of the matches"),
-        Route::new(get.clone(), "/api/v1/models/{object}", "showModel", "Models", "An object definition with its resources", |call| Box::pin(models::show(call)))
-            .query(&[VERSION])
-            .json(200, "Model", "The definition"),
-        Route::new(get.clone(), "/api/v1/server", "showServer", "Server", "Addresses, version and counters of the server", |call| Box::pin(server::show(call)))
+        route(
+            &get,
+            "/api/v1/models/{object}",
+            "showModel",
+            run!(models::show),
+        )
+        .about("Models", "An object definition with its resources")
+        .query(&[VERSION])
+        .json(200, "Model", "The definition"),
+        route(&get, "/api/v1/server", "showServer", run!(server::show))
+            .about("Server", "Addresses, version and counters of the server")
             .json(200, "Server", "The server"),
-        Route::new(get.clone(), "/healthz", "healthz", "Health", "Answers while the process lives", |call| Box::pin(health::alive(call)))
+        route(&get, "/healthz", "healthz", run!(health::alive))
+            .about("Health", "Answers while the process lives")
             .text("text/plain", "Alive")
             .open(),
-        Route::new(get.clone(), "/readyz", "readyz", "Health", "Answers 200 while devices are served, else 503", |call| Box::pin(health::ready(call)))
+        route(&get, "/readyz", "readyz", run!(health::ready))
+            .about("Health", "Answers 200 while devices are served, else 503")
             .text("text/plain", "Ready")
             .open(),
-        Route::new(get.clone(), "/metrics", "metrics", "Health", "Counters in the Prometheus text format", |call| Box::pin(metrics::show(call)))
+        route(&get, "/metrics", "metrics", run!(metrics::show))
+            .about("Health", "Counters in the Prometheus text format")
             .text("text/plain; version=0.0.4", "Counters"),
-        Route::new(get.clone(), "/openapi.json", "openapi", "Health", "This document", |call| Box::pin(openapi::show(call)))
+        route(&get, "/openapi.json", "openapi", run!(openapi::show))
+            .about("Health", "This document")
             .json(200, "OpenApi", "OpenAPI 3.1"),
-        Route { hidden: true, ..Route::new(get, "/api/v1/{*rest}", "unknown", "", "", |_| Box::pin(core::future::ready(Err(unknown_route())))) },
+        Route {
+            hidden: true,
+            ..route(&get, "/api/v1/{*rest}", "unknown", |_| {
+                Box::pin(core::future::ready(Err(unknown_route())))
+            })
+        },
     ]
 }
 
@@ -204,7 +319,7 @@ const TIMEOUT: Param = Param::new(
 const FORMAT: Param = Param::new(
     "format",
     Schema::Text,
-    "Content format: text, opaque, cbor, tlv, senml-json, senml-cbor, or a number; the server chooses by default",
+    "Content format (text, tlv, senml-cbor, …, or a number); the server chooses by default",
 );
 const PATH: Param = Param::new("path", Schema::Text, "The observed path; all when absent");
 const EP: Param = Param::new("ep", Schema::Text, "Only events of this endpoint").repeats();

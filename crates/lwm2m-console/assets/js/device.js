@@ -1,7 +1,7 @@
 // One device: what it is, its objects, an instance, a live chart, and what was done.
 
 import { call, deviceUrl, get, model, nodeUrl } from "./api.js";
-import { ago, announce, button, copyButton, duration, empty, failure, formatClock, h, icon, put, sentence, toast } from "./dom.js";
+import { ago, announce, button, copyButton, dialog, duration, empty, failure, formatClock, h, icon, put, sentence, toast } from "./dom.js";
 import { chart } from "./chart.js";
 import { instance, plain } from "./instance.js";
 import { status } from "./devices.js";
@@ -36,7 +36,8 @@ export function mount(main, to) {
   const facts = h("dl", { class: "card card-body facts", hidden: true });
   const tools = h("div", { class: "row", hidden: true },
     copyButton(ep, "endpoint name"),
-    button("Refresh", { glyph: "reload", onclick: (event) => cx.busy(event.currentTarget, load) }));
+    button("Refresh", { glyph: "reload", onclick: (event) => cx.busy(event.currentTarget, load) }),
+    button("Remove", { glyph: "trash", class: "danger", "aria-label": "Remove the registration", onclick: removeDevice }));
   put(head,
     h("div", { class: "page-head" }, h("div", {}, h("h1", { tabindex: "-1" }, ep), state), tools),
     facts);
@@ -186,6 +187,17 @@ export function mount(main, to) {
     cx.observed.delete(path);
     changed();
   });
+
+  function removeDevice() {
+    dialog({
+      title: `Remove ${ep}?`,
+      subtitle: "its registration on this server",
+      body: h("p", {}, "The device learns it at its next update, and may register again."),
+      action: "Remove",
+      danger: true,
+      submit: () => call("DELETE", deviceUrl(ep)),
+    });
+  }
 
   function watch(item) {
     cx.observed.set(item.path, item);

@@ -1,7 +1,7 @@
 // The list of devices, kept true by the event stream.
 
 import { get } from "./api.js";
-import { ago, badge, button, command, empty, failure, h, icon, put, skeletonRows } from "./dom.js";
+import { ago, badge, button, command, empty, failure, formatClock, h, icon, put, skeletonRows } from "./dom.js";
 import { subscribe } from "./live.js";
 
 const PART = 50;
@@ -19,6 +19,7 @@ export function mount(main, to) {
   const count = h("p", { role: "status" }, "Loading…");
   const input = h("input", { type: "search", id: "device-search", value: query, autocomplete: "off", spellcheck: "false", "aria-label": "Search devices by name" });
   const body = h("div", { class: "card" });
+  const refused = h("div", { class: "notice", role: "status", hidden: true });
   const rows = new Map();
   let tbody = null;
 
@@ -27,6 +28,7 @@ export function mount(main, to) {
     h("div", { class: "page-head" },
       h("div", {}, h("h1", { tabindex: "-1" }, "Devices"), count),
       h("div", { class: "search" }, icon("search"), input, h("kbd", { "aria-hidden": "true" }, "/"))),
+    refused,
     body);
 
   input.addEventListener("input", () => {
@@ -114,6 +116,14 @@ export function mount(main, to) {
       h("p", {}, "Start one, or point a device of yours at this server. It appears here the moment it registers."), line);
   }
 
+  /** Somebody asked to register and may not: the last one stands here, since it is nowhere else. */
+  function refusal({ ep, time, data }) {
+    refused.hidden = false;
+    put(refused, icon("alert"),
+      h("p", {}, h("b", {}, ep ?? "A device without a name"), ` at ${data.address} was refused ${formatClock(time)} with ${data.coap_code}: ${data.detail}`),
+      button("Dismiss", { glyph: "cross", square: true, class: "small", onclick: () => { refused.hidden = true; } }));
+  }
+
   /** One paint for a burst of events. */
   function refresh() {
     refreshing ??= setTimeout(() => {
@@ -124,7 +134,8 @@ export function mount(main, to) {
 
   const unsubscribe = subscribe((type, event) => {
     if (type === "reset") return refresh();
-    if (!type.startsWith("registration.") || type === "registration.refused") return;
+    if (type === "registration.refused") return refusal(event);
+    if (!type.startsWith("registration.")) return;
     const row = rows.get(event.ep);
     const device = event.data.device;
     if (type === "registration.removed" || !device || !row) return refresh();

@@ -2,8 +2,13 @@ use axum::response::Response;
 use lwm2m_model::{Models, Path};
 use serde_json::{Map, Value as Json, json};
 
-use super::{list as list_of, ok};
-use crate::{backend::Device, call::Call, json::system_time, problem::Problem};
+use super::{list as list_of, no_content, ok};
+use crate::{
+    backend::Device,
+    call::{Call, unknown_endpoint},
+    json::system_time,
+    problem::Problem,
+};
 
 /// `GET /devices`
 pub(crate) async fn list(call: Call) -> Result<Response, Problem> {
@@ -25,6 +30,15 @@ pub(crate) async fn list(call: Call) -> Result<Response, Problem> {
 /// `GET /devices/{ep}`
 pub(crate) async fn show(call: Call) -> Result<Response, Problem> {
     Ok(ok(&device(&call.app.backend.models(), &call.device()?)))
+}
+
+/// `DELETE /devices/{ep}`
+pub(crate) async fn remove(call: Call) -> Result<Response, Problem> {
+    if call.app.backend.remove(call.ep()) {
+        Ok(no_content())
+    } else {
+        Err(unknown_endpoint())
+    }
 }
 
 /// A device as JSON. The objects carry their names, so that a list reads without the models.

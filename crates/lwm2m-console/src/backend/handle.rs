@@ -78,6 +78,10 @@ impl Backend for Live {
         self.handle.device(ep).as_ref().map(device)
     }
 
+    fn remove(&self, ep: &str) -> bool {
+        self.handle.remove(ep)
+    }
+
     fn read<'a>(&'a self, ep: &'a str, path: Path, options: Options) -> Call<'a, Answer> {
         Box::pin(async move {
             let answer = self.handle.read(ep, path, options.into()).await?;

@@ -108,7 +108,7 @@ async fn events_come_as_they_happen() {
         event["data"],
         json!({"path": "/3303/0/5700", "name": "Sensor Value", "type": "float", "unit": null, "value": 22.0, "taken_at": null})
     );
-    console.fake.remove("thermometer");
+    console.fake.leave("thermometer");
     assert_eq!(
         reader.event().await.unwrap().2["data"],
         json!({"reason": "deregistered"})
@@ -174,7 +174,7 @@ async fn filters_leave_the_rest_out() {
     console
         .fake
         .emit(None, "registrations", Data::Other(json!({})));
-    console.fake.remove("a");
+    console.fake.leave("a");
     assert_eq!(by_ep.event().await.unwrap().2["ep"], "b");
     assert_eq!(by_ep.event().await.unwrap().2["ep"], "c/1");
     assert_eq!(by_type.event().await.unwrap().1, "registration.removed");

@@ -215,7 +215,7 @@ async fn m12_line_breaks_and_escapes_do_not_leave_their_line() {
     for name in nasty_names() {
         let console = Console::with(Fake::new(), |_| ());
         console.fake.register(&name);
-        console.fake.remove(&name);
+        console.fake.leave(&name);
         for (accept, count) in [("text/event-stream", 2), ("application/x-ndjson", 1)] {
             let mut reader =
                 Reader::open(&console, "/api/v1/events?since=0", &[("accept", accept)]).await;

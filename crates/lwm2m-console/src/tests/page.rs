@@ -19,7 +19,12 @@ use lwm2m_model::Value;
 use serde_json::{Value as Json, json};
 
 use super::{Console, TOKEN};
-use crate::{ServeLimits, backend::Failure, fake::Fake, serve};
+use crate::{
+    ServeLimits,
+    backend::{Data, Failure},
+    fake::Fake,
+    serve,
+};
 
 /// A browser with one window.
 struct Browser {
@@ -218,6 +223,8 @@ impl Browser {
                 );
                 thread::sleep(Duration::from_millis(50));
             }
+            let faults = self.run(AUDIT);
+            assert_eq!(faults, json!([]), "{name}, {look}");
             if let Some(folder) = &folder {
                 let height = self.run(
                     "return Math.min(2400, Math.max(900, document.documentElement.scrollHeight))",
@@ -269,6 +276,52 @@ impl Drop for Browser {
         drop(std::fs::remove_dir_all(&self.profile));
     }
 }
+
+/// What an assistive technology or a weak eye would stumble over: contrast under 4.5:1 (WCAG 2.2
+/// §1.4.3), controls without a name (§4.1.2), ids that stand twice, more or less than one main heading.
+const AUDIT: &str = r#"
+    const numbers = (colour) => {
+        const found = colour.match(/[\d.]+/g).map(Number);
+        const parts = colour.startsWith("color(") ? found.slice(0, 3).map((one) => one * 255).concat(found.slice(3)) : found;
+        return parts.length === 3 ? [...parts, 1] : parts;
+    };
+    const over = (top, below) => [0, 1, 2].map((at) => top[at] * top[3] + below[at] * (1 - top[3])).concat(1);
+    const behind = (node) => {
+        const layers = [];
+        for (let one = node; one; one = one.parentElement) {
+            const colour = numbers(getComputedStyle(one).backgroundColor);
+            layers.push(colour);
+            if (colour[3] === 1) break;
+        }
+        return layers.reduceRight((below, top) => over(top, below), [255, 255, 255, 1]);
+    };
+    const light = (colour) => {
+        const [r, g, b] = colour.map((one) => { const c = one / 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const faults = [];
+    const open = document.querySelector("dialog[open]");
+    for (const node of document.body.querySelectorAll("*")) {
+        if (open && !open.contains(node)) continue;
+        const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+        if (!own || !node.checkVisibility() || node.closest("svg, .visually-hidden, .skip, :disabled")) continue;
+        const ground = behind(node);
+        const ink = over(numbers(getComputedStyle(node).color), ground);
+        const [high, low] = [light(ink), light(ground)].sort((one, other) => other - one);
+        const ratio = (high + 0.05) / (low + 0.05);
+        if (ratio < 4.5) faults.push(`contrast ${ratio.toFixed(2)}: ${node.tagName}.${node.className} ${node.textContent.slice(0, 30)}`);
+    }
+    for (const node of document.querySelectorAll("button, a, input, select, textarea")) {
+        if (!node.checkVisibility()) continue;
+        const name = node.getAttribute("aria-label") ?? (node.labels?.length ? node.labels[0].innerText : node.innerText);
+        if (!name?.trim()) faults.push(`no name: ${node.outerHTML.slice(0, 80)}`);
+    }
+    const ids = [...document.querySelectorAll("[id]")].map((node) => node.id);
+    ids.filter((id, at) => ids.indexOf(id) !== at).forEach((id) => faults.push(`id twice: ${id}`));
+    const main = [...document.querySelectorAll("h1")].filter((node) => node.checkVisibility());
+    if (main.length !== 1) faults.push(`${main.length} main headings`);
+    return faults;
+"#;
 
 /// Serves a console and drives a browser on a thread of its own.
 async fn with_browser(fake: Fake, act: impl FnOnce(&Browser, &Fake, &str) + Send + 'static) {
@@ -327,7 +380,16 @@ async fn from_the_login_to_a_live_chart() {
         }
         fake.register_at("urn:dev:ops:32473-building-7-third-floor-north-wing-sensor-0042-with-a-very-long-name", SystemTime::now());
         browser.see("9 devices");
+        let refusal = json!({
+            "address": "192.0.2.7:40000",
+            "coap_code": "4.03",
+            "reason": "not_admitted",
+            "detail": "no record admits this endpoint",
+        });
+        fake.emit(Some("meter-99"), "registration.refused", Data::Other(refusal));
+        browser.see("was refused");
         browser.photograph("devices");
+        browser.click("Dismiss");
         browser.key("/");
         browser.wait("document.activeElement.type === 'search'");
         browser.fill("#device-search", "meter");
@@ -389,7 +451,7 @@ async fn from_the_login_to_a_live_chart() {
         browser.photograph("device-refusal");
 
         // It leaves, and the page says so.
-        fake.remove("thermostat-lobby");
+        fake.leave("thermostat-lobby");
         browser.see("Left at");
         browser.photograph("device-gone");
     })

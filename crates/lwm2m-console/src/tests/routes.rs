@@ -59,6 +59,15 @@ async fn devices_are_listed_searched_and_shown() {
 }
 
 #[tokio::test]
+async fn a_registration_is_removed() {
+    let console = Console::new();
+    assert_eq!(console.call("DELETE", DEVICE, None).await.status, 204);
+    let gone = (404, "unknown_endpoint".to_owned());
+    assert_eq!(console.get(DEVICE).await.problem(), gone);
+    assert_eq!(console.call("DELETE", DEVICE, None).await.problem(), gone);
+}
+
+#[tokio::test]
 async fn every_level_is_read() {
     let console = Console::new();
     let value = console.get(&format!("{DEVICE}/objects/3303/0/5700")).await;
