@@ -1,0 +1,296 @@
+//! Seven scenarios in every kind of bad weather: no wrong result, nothing left behind, and as many
+//! successes as theory says.
+
+use std::time::Duration;
+
+use coap_codec::ContentFormat;
+use device_stack::core::Event;
+use lwm2m_model::Value;
+use lwm2m_ops::{Lifetime, Reply};
+use lwm2m_testbed::{BLOB, COUNTER, DeviceId, DeviceSetup, Outcome, RUN, Weather, World, long};
+
+/// Seeds per cell.
+fn seeds() -> u64 {
+    if long() { 1000 } else { 100 }
+}
+
+/// Runs one cell of the matrix.
+fn cell(loss: u32, reorder: u32, duplicate: u32) {
+    let weather = Weather::with(loss, reorder, duplicate);
+    let mut tally = Tally::default();
+    for n in 0..seeds() {
+        let seed = u64::from(loss * 10_000 + reorder * 100 + duplicate) << 32 | n;
+        run(seed, weather, &mut tally);
+    }
+    let one = chance(loss, duplicate);
+    tally.judge("one exchange", one, tally.single);
+    tally.judge("four blocks", one.powi(4), tally.blocks);
+    println!(
+        "loss {loss} reorder {reorder} duplicate {duplicate}: {} seeds, {} datagrams, {} of {} exchanges, {} of {} \
+         bodies in blocks, {} notifications",
+        seeds(),
+        tally.datagrams,
+        tally.single.1,
+        tally.single.0,
+        tally.blocks.1,
+        tally.blocks.0,
+        tally.notifications,
+    );
+}
+
+macro_rules! cells {
+    ($($name:ident: $loss:literal $reorder:literal $duplicate:literal;)*) => { $(
+        #[test]
+        fn $name() {
+            cell($loss, $reorder, $duplicate);
+        }
+    )* };
+}
+
+cells! {
+    loss_00_reorder_00_duplicate_00: 0 0 0;
+    loss_00_reorder_00_duplicate_10: 0 0 10;
+    loss_00_reorder_10_duplicate_00: 0 10 0;
+    loss_00_reorder_10_duplicate_10: 0 10 10;
+    loss_10_reorder_00_duplicate_00: 10 0 0;
+    loss_10_reorder_00_duplicate_10: 10 0 10;
+    loss_10_reorder_10_duplicate_00: 10 10 0;
+    loss_10_reorder_10_duplicate_10: 10 10 10;
+    loss_30_reorder_00_duplicate_00: 30 0 0;
+    loss_30_reorder_00_duplicate_10: 30 0 10;
+    loss_30_reorder_10_duplicate_00: 30 10 0;
+    loss_30_reorder_10_duplicate_10: 30 10 10;
+}
+
+/// That a Confirmable request and its piggybacked answer both arrive in one of five attempts
+/// (RFC 7252 §4.2). A request that arrives twice is answered twice.
+fn chance(loss: u32, duplicate: u32) -> f64 {
+    let (loss, duplicate) = (f64::from(loss) / 100.0, f64::from(duplicate) / 100.0);
+    let answered = (1.0 - duplicate) * (1.0 - loss) + duplicate * (1.0 - loss * loss);
+    1.0 - (1.0 - (1.0 - loss) * answered).powi(5)
+}
+
+#[derive(Default)]
+struct Tally {
+    /// Operations of one exchange: begun, succeeded.
+    single: (u32, u32),
+    /// Operations of four blocks.
+    blocks: (u32, u32),
+    notifications: usize,
+    datagrams: u64,
+}
+
+impl Tally {
+    fn judge(&self, what: &str, chance: f64, (begun, succeeded): (u32, u32)) {
+        let (begun, succeeded) = (f64::from(begun), f64::from(succeeded));
+        let expected = begun * chance;
+        let sigma = (expected * (1.0 - chance)).sqrt();
+        assert!(
+            (succeeded - expected).abs() <= (3.0 * sigma).max(1.0),
+            "{what}: {succeeded} of {begun}, where {expected:.1} ± {sigma:.1} are expected"
+        );
+    }
+}
+
+fn count((begun, succeeded): &mut (u32, u32), success: bool) {
+    *begun += 1;
+    *succeeded += u32::from(success);
+}
+
+/// All scenarios, one after the other.
+fn run(seed: u64, weather: Weather, tally: &mut Tally) {
+    let mut world = World::new(seed, weather);
+    let device = world.add_device(DeviceSetup::new(format!("matrix-{seed}")));
+    register(&mut world, device);
+    update(&mut world, device);
+    write(&mut world, device, seed, tally);
+    read(&mut world, device, seed, tally);
+    execute(&mut world, device, tally);
+    observe(&mut world, device, weather.loss, tally);
+    deregister(&mut world, device);
+    exchanges_of_the_device(&mut world, device, tally);
+
+    // The lifetime of the registration, then that of the messages.
+    world.run_for(Duration::from_secs(400 + 400));
+    assert_eq!(world.leftovers(), [] as [String; 0]);
+    tally.datagrams += world.trace().datagrams;
+}
+
+/// What a device was told is what the server has.
+fn register(world: &mut World, device: DeviceId) {
+    assert!(world.register(device, Duration::from_secs(24 * 3600)));
+    let registered = world.device(device).events().iter().rev();
+    let location = registered
+        .filter_map(|(_, event)| match event {
+            Event::Registered { location, .. } => Some(location.clone()),
+            _ => None,
+        })
+        .next()
+        .expect("a registered device was told so");
+    let endpoint = world.device(device).endpoint();
+    let held = world.server().registration(endpoint);
+    let held = held.expect("a registered device is in the registry");
+    assert_eq!(location.id(), Some(held.id()));
+    assert_eq!(held.address(), world.device(device).address());
+}
+
+fn update(world: &mut World, device: DeviceId) {
+    if world.update(device, Some(400)) {
+        let endpoint = world.device(device).endpoint();
+        let held = world.server().registration(endpoint);
+        let lifetime = held.expect("an updated registration is there").lifetime();
+        assert_eq!(lifetime, Lifetime::from_seconds(400));
+    }
+    wait_registered(world, device);
+}
+
+fn write(world: &mut World, device: DeviceId, seed: u64, tally: &mut Tally) {
+    for n in 0..2 {
+        wait_registered(world, device);
+        let before = world.device(device).value(&BLOB);
+        let body = body(seed, n);
+        let outcome = world.write(device, BLOB, ContentFormat::OPAQUE, body.clone());
+        let after = world.device(device).value(&BLOB);
+        let new = Some(Value::Opaque(body.into()));
+        if done(&outcome, &Reply::Changed) {
+            assert!(after == new, "success was told for a write that is lost");
+            count(&mut tally.blocks, true);
+        } else {
+            assert!(after == before || after == new, "half a write");
+            count(&mut tally.blocks, false);
+        }
+    }
+}
+
+fn read(world: &mut World, device: DeviceId, seed: u64, tally: &mut Tally) {
+    for n in 2..4 {
+        wait_registered(world, device);
+        let value = Value::Opaque(body(seed, n).into());
+        world
+            .with_device(device, |device, _| device.set(&BLOB, value))
+            .expect("the device sets its own value");
+        let outcome = world.read(device, BLOB, Some(ContentFormat::OPAQUE));
+        let right = Reply::content(ContentFormat::OPAQUE, body(seed, n));
+        let success = done(&outcome, &right);
+        count(&mut tally.blocks, success);
+    }
+}
+
+fn execute(world: &mut World, device: DeviceId, tally: &mut Tally) {
+    for n in 0..4 {
+        wait_registered(world, device);
+        let name = format!("run-{n}");
+        let outcome = world.execute(device, RUN, &name);
+        let success = done(&outcome, &Reply::Changed);
+        count(&mut tally.single, success);
+        // What the server gave up may still be done, by a repetition that was under way.
+        world.run_for(Duration::from_secs(3));
+        let runs = world.device(device).runs().get(&name).copied();
+        let runs = runs.unwrap_or_default();
+        assert!(runs <= 1, "an action ran {runs} times");
+        assert!(!success || runs == 1, "an action is told that never ran");
+    }
+}
+
+fn observe(world: &mut World, device: DeviceId, loss: u32, tally: &mut Tally) {
+    wait_registered(world, device);
+    let outcome = world.observe(device, COUNTER);
+    let zero = Reply::content(ContentFormat::TEXT, "0");
+    let accepted = done(&outcome, &zero);
+    count(&mut tally.single, accepted);
+    for n in 1..=20 {
+        world
+            .with_device(device, |device, _| device.set(&COUNTER, Value::Integer(n)))
+            .expect("the device sets its own value");
+        world.run_for(Duration::from_secs(3));
+    }
+    // The last one may need all its repetitions.
+    world.run_for(Duration::from_secs(100));
+    let endpoint = world.device(device).endpoint().to_owned();
+    let observation = world.server().observation(&endpoint, COUNTER).cloned();
+    let observation = observation.expect("it is wanted");
+    let told: Vec<i64> = observation
+        .values
+        .iter()
+        .map(|notified| {
+            let text = std::str::from_utf8(&notified.payload).expect("plain text");
+            text.parse().expect("a number that the device had")
+        })
+        .collect();
+    assert_eq!(observation.lost, 0);
+    // One ask, one order. A device that registered again was asked again, and may repeat its state.
+    if observation.asked == 1 {
+        assert!(told.is_sorted_by(|a, b| a < b), "out of order: {told:?}");
+    } else {
+        assert!(told.is_sorted(), "out of order: {told:?}");
+    }
+    if observation.active && world.device(device).observations() == 1 {
+        assert_eq!(told.last(), Some(&20), "the last state was never told");
+    }
+    if loss == 0 {
+        assert_eq!(told, Vec::from_iter(0..=20));
+    }
+    tally.notifications += told.len();
+    world.unobserve(device, COUNTER, true);
+    world.run_for(Duration::from_secs(100));
+    if world.device(device).observations() > 0 {
+        // It was not told, and learns it by the next notification; at the latest it goes with the registration.
+        world
+            .with_device(device, |device, _| device.set(&COUNTER, Value::Integer(21)))
+            .expect("the device sets its own value");
+        world.run_for(Duration::from_secs(100));
+    }
+}
+
+fn deregister(world: &mut World, device: DeviceId) {
+    wait_registered(world, device);
+    let endpoint = world.device(device).endpoint().to_owned();
+    if world.deregister(device) {
+        assert!(world.server().registration(&endpoint).is_none());
+    }
+    let outcome = world.read(device, BLOB, None);
+    assert!(outcome.is_err(), "a device that left answers nothing");
+}
+
+/// Counts the Registers, Updates and De-registers that the device told about.
+fn exchanges_of_the_device(world: &mut World, device: DeviceId, tally: &mut Tally) {
+    for (_, event) in world.device_mut(device).take_events() {
+        match event {
+            Event::Registered { .. } | Event::Updated { .. } => count(&mut tally.single, true),
+            Event::Unregistered { .. } => count(&mut tally.single, true),
+            Event::Error {
+                operation: device_stack::core::Attempt::Deregister,
+                ..
+            } => tally.single.1 -= 1, // told together with the end, which was counted as a success
+            Event::Error { .. } => count(&mut tally.single, false),
+            _ => {}
+        }
+    }
+}
+
+fn wait_registered(world: &mut World, device: DeviceId) {
+    let registered = world.wait_for(Duration::from_secs(24 * 3600), |world| {
+        world.device(device).is_registered()
+    });
+    assert!(registered, "a device that wants to registers in the end");
+}
+
+/// Whether a call succeeded. An answer, if there is one, is the right one.
+fn done(outcome: &Outcome, right: &Reply) -> bool {
+    match outcome {
+        Ok(reply) => {
+            assert!(reply == right, "{reply:?} is not {right:?}");
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+/// 4 KiB that no other body shares.
+fn body(seed: u64, n: u8) -> Vec<u8> {
+    let mut key = [n; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    let mut body = vec![0; 4096];
+    sansio::Rng::from_seed(key).fill(&mut body);
+    body
+}
