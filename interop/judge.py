@@ -137,10 +137,14 @@ class Server(Program):
 
 
 def libcoap(*arguments, payload=None):
-    command = ["coap-client-notls", "-B", "20", *arguments]
-    if payload is not None:
-        command[1:1] = ["-f", "-"]
-    done = subprocess.run(command, input=payload, capture_output=True, timeout=60)
+    """Runs libcoap's client; a payload goes by a file, since it reads only 20 000 bytes of its input."""
+    command = ["coap-client-notls", "-B", "20"]
+    with tempfile.NamedTemporaryFile() as file:
+        if payload is not None:
+            file.write(payload)
+            file.flush()
+            command += ["-f", file.name]
+        done = subprocess.run([*command, *arguments], capture_output=True, timeout=60)
     return done.stdout, done.stderr
 
 

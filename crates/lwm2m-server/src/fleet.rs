@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::handle::{DeviceFilter, DevicePage, ServerInfo, done};
 use crate::hub::Hub;
 use crate::observations::Observations;
-use crate::partition::{Listener, Partition};
+use crate::partition::{Partition, Sink};
 use crate::shard::{CallCommand, Command, FirstReply, Fleet};
 
 /// What all parts of a server share.
@@ -439,7 +439,7 @@ impl Drop for Waiting<'_> {
 }
 
 /// The registry and the shards tell the server.
-impl Listener for Weak<Shared> {
+impl Sink for Weak<Shared> {
     fn outcome(&self, outcome: Outcome) {
         if let Some(shared) = self.upgrade()
             && outcome.ticket != NOBODY

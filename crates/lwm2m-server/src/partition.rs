@@ -20,11 +20,11 @@ pub(crate) struct Partition {
     clock: Clock,
     /// Wakes the timer task when the next deadline came nearer.
     sooner: Notify,
-    listener: Arc<dyn Listener>,
+    sink: Arc<dyn Sink>,
 }
 
 /// What a partition tells the rest of the server. Called without the partition's lock.
-pub(crate) trait Listener: Send + Sync {
+pub(crate) trait Sink: Send + Sync {
     /// An outcome for the shard that issued its ticket.
     fn outcome(&self, outcome: Outcome);
     /// Something happened in the registry, because of the request with this ticket if one is known.
@@ -59,14 +59,14 @@ impl Partition {
         registry: Registry,
         store: Arc<dyn Effects>,
         clock: Clock,
-        listener: Arc<dyn Listener>,
+        sink: Arc<dyn Sink>,
     ) -> Self {
         Self {
             registry: Mutex::new(registry),
             store,
             clock,
             sooner: Notify::new(),
-            listener,
+            sink,
         }
     }
 
@@ -157,10 +157,10 @@ impl Partition {
             _ => None,
         };
         for outcome in outcomes {
-            self.listener.outcome(outcome);
+            self.sink.outcome(outcome);
         }
         for event in events {
-            self.listener.event(event, cause);
+            self.sink.event(event, cause);
         }
     }
 

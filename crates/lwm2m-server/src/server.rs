@@ -11,11 +11,12 @@ use server_stack::ServerStack;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::batch::Listener;
 use crate::clock::Clock;
 use crate::fleet::{ShardLink, Shared};
 use crate::hub::Hub;
 use crate::observations::Observations;
-use crate::partition::{Effects, Listener, Partition};
+use crate::partition::{Effects, Partition, Sink};
 use crate::shard::{Command, Fleet, Shard, Surroundings};
 use crate::{Config, EventKind, Handle, socket};
 
@@ -143,7 +144,7 @@ impl Server {
 }
 
 /// The addresses listened on, and per shard one socket for each.
-type Bound = (Vec<SocketAddr>, Vec<Vec<tokio::net::UdpSocket>>);
+type Bound = (Vec<SocketAddr>, Vec<Vec<Listener>>);
 
 fn bind(config: &Config) -> Result<Bound, StartError> {
     let wanted = config.shards.max(1);
@@ -190,9 +191,9 @@ where
     Ok(registries
         .into_iter()
         .map(|registry| {
-            let listener: Arc<dyn Listener> = Arc::new(Arc::downgrade(shared));
+            let sink: Arc<dyn Sink> = Arc::new(Arc::downgrade(shared));
             let effects = Arc::clone(&effects);
-            Arc::new(Partition::new(registry, effects, shared.clock, listener))
+            Arc::new(Partition::new(registry, effects, shared.clock, sink))
         })
         .collect())
 }

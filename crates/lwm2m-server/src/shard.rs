@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -9,9 +10,9 @@ use lwm2m_ops::{Downlink, Reply};
 use registry_core::Outcome;
 use sansio::{DatagramBuf, Instant};
 use server_stack::{CallFailure, CallId, Effect, Event, ServerStack, Target};
-use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::batch::{Inbox, Listener};
 use crate::{clock::Clock, partition::Partition};
 
 /// What a shard is told by the rest of the server.
@@ -59,12 +60,14 @@ pub(crate) trait Fleet: Send + Sync {
 pub(crate) struct Shard {
     stack: ServerStack,
     /// One per listening address; the index is the listener's number.
-    sockets: Vec<UdpSocket>,
+    listeners: Vec<Listener>,
     commands: mpsc::UnboundedReceiver<Command>,
     around: Surroundings,
     calls: HashMap<CallId, oneshot::Sender<FirstReply>>,
     stop_by: Option<tokio::time::Instant>,
-    buffer: Box<[u8]>,
+    inbox: Inbox,
+    /// Where a batch of datagrams is encoded, each in a slot of its own.
+    outbox: Box<[u8]>,
 }
 
 /// What a shard has of the server around it.
@@ -78,26 +81,27 @@ pub(crate) struct Surroundings {
     pub(crate) grace: Duration,
 }
 
-/// Datagrams read from a socket, and commands taken, before answers are sent.
-const BATCH: usize = 64;
-/// The longest datagram that UDP has.
-const LONGEST: usize = 65_536;
+/// Commands taken before answers are sent, and datagrams sent at once.
+const BATCH: usize = 32;
+/// Room for a datagram to be sent; longer ones than [`server_stack::Config::max_datagram`] are not made.
+const SLOT: usize = 2048;
 
 impl Shard {
     pub(crate) fn new(
         stack: ServerStack,
-        sockets: Vec<UdpSocket>,
+        listeners: Vec<Listener>,
         commands: mpsc::UnboundedReceiver<Command>,
         around: Surroundings,
     ) -> Self {
         Self {
             stack,
-            sockets,
+            listeners,
             commands,
             around,
             calls: HashMap::new(),
             stop_by: None,
-            buffer: vec![0; LONGEST].into_boxed_slice(),
+            inbox: Inbox::new(),
+            outbox: vec![0; BATCH * SLOT].into_boxed_slice(),
         }
     }
 
@@ -125,7 +129,7 @@ impl Shard {
             deadline = next;
             tokio::select! {
                 biased;
-                () = readable(&self.sockets) => self.receive(),
+                () = readable(&self.listeners) => self.receive(),
                 command = self.commands.recv() => match command {
                     Some(command) => self.obey(command),
                     None => return,
@@ -148,23 +152,16 @@ impl Shard {
 
     fn receive(&mut self) {
         let now = self.around.clock.now();
-        for (index, socket) in self.sockets.iter().enumerate() {
+        for (index, listener) in self.listeners.iter().enumerate() {
             let local_endpoint = u16::try_from(index).unwrap_or(u16::MAX);
-            for _ in 0..BATCH {
-                match socket.try_recv_from(&mut self.buffer) {
-                    Ok((len, address)) => {
-                        let target = Target {
-                            local_endpoint,
-                            address,
-                        };
-                        let datagram = self.buffer.get(..len).unwrap_or_default();
-                        self.stack.handle_datagram(now, target, datagram);
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // An ICMP error about a datagram sent earlier; it says nothing about this one.
-                    Err(_) => {}
-                }
-            }
+            let stack = &mut self.stack;
+            listener.receive(&mut self.inbox, |address, datagram| {
+                let target = Target {
+                    local_endpoint,
+                    address,
+                };
+                stack.handle_datagram(now, target, datagram);
+            });
         }
     }
 
@@ -267,28 +264,43 @@ impl Shard {
 
     fn send(&mut self) {
         let now: Instant = self.around.clock.now();
+        let mut batch: Vec<(u16, (SocketAddr, Range<usize>))> = Vec::new();
         loop {
-            let mut out = DatagramBuf::new(&mut self.buffer, 0, 0);
-            let Some(transmit) = self.stack.poll_transmit(now, &mut out) else {
+            batch.clear();
+            for (number, slot) in self.outbox.chunks_mut(SLOT).enumerate() {
+                let mut out = DatagramBuf::new(slot, 0, 0);
+                let Some(transmit) = self.stack.poll_transmit(now, &mut out) else {
+                    break;
+                };
+                let start = number * SLOT;
+                let Target {
+                    local_endpoint,
+                    address,
+                } = transmit.target;
+                batch.push((local_endpoint, (address, start..start + transmit.len)));
+            }
+            if batch.is_empty() {
                 return;
-            };
-            let socket = self
-                .sockets
-                .get(usize::from(transmit.target.local_endpoint));
-            if let Some(socket) = socket {
-                // A datagram that the system does not take is lost as if on the way; what matters
-                // is sent again by its retransmission.
-                let _ = socket.try_send_to(out.bytes(), transmit.target.address);
+            }
+            batch.sort_by_key(|&(listener, _)| listener);
+            for group in batch.chunk_by(|a, b| a.0 == b.0) {
+                let listener = group
+                    .first()
+                    .and_then(|&(number, _)| self.listeners.get(usize::from(number)));
+                if let Some(listener) = listener {
+                    let datagrams: Vec<_> = group.iter().map(|(_, one)| one.clone()).collect();
+                    listener.send(&datagrams, &self.outbox);
+                }
             }
         }
     }
 }
 
 /// Completes when one of the sockets has something to read.
-async fn readable(sockets: &[UdpSocket]) {
+async fn readable(listeners: &[Listener]) {
     poll_fn(|cx| {
-        for socket in sockets {
-            if let Poll::Ready(Ok(())) = socket.poll_recv_ready(cx) {
+        for listener in listeners {
+            if let Poll::Ready(Ok(())) = listener.poll_readable(cx) {
                 return Poll::Ready(());
             }
         }

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::UdpSocket;
 
+use crate::batch::Listener;
+
 /// Bytes that the kernel may hold for a socket each way: a burst of some thousand datagrams.
 const BUFFER: usize = 4 << 20;
 
@@ -11,7 +13,7 @@ const BUFFER: usize = 4 << 20;
 ///
 /// The first one fixes the port when `address` has port 0. Where the system has no `SO_REUSEPORT`
 /// the list has one socket, and one shard serves all.
-pub(crate) fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<UdpSocket>> {
+pub(crate) fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<Listener>> {
     let first = open(address, shards > 1)?;
     let address = first.local_addr()?;
     let mut sockets = vec![first];
@@ -21,7 +23,7 @@ pub(crate) fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<UdpSock
     Ok(sockets)
 }
 
-fn open(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
+fn open(address: SocketAddr, shared: bool) -> io::Result<Listener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::DGRAM,
@@ -42,5 +44,5 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     let _ = socket.set_send_buffer_size(BUFFER);
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::from(address))?;
-    UdpSocket::from_std(socket.into())
+    Listener::new(UdpSocket::from_std(socket.into())?)
 }

@@ -26,8 +26,7 @@ impl Machine {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)?;
         let socket = UdpSocket::bind(address)?;
-        let mut config = Config::default();
-        config.block_size = coap_codec::BlockSize::MAX;
+        let config = Config::default();
         Ok(Self {
             endpoint: Endpoint::new(config, seed, Instant::ZERO),
             socket,
