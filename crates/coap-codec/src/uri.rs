@@ -450,8 +450,9 @@ impl<'a> Part<'a> {
 pub struct OptionsUri<'a> {
     /// The scheme that the request uses.
     pub scheme: Scheme,
-    /// The host for a request without Uri-Host: a name, an IPv4 address, or an IPv6 address with
-    /// or without its brackets.
+    /// The host for a request without Uri-Host: a name, an IPv4 address, or an IPv6 address. The
+    /// latter alone and with a plain zone (`fe80::1%eth0`), or in brackets as in a URI
+    /// (`[fe80::1%25eth0]`).
     pub host: &'a str,
     /// The port for a request without Uri-Port.
     pub port: u16,
@@ -473,11 +474,14 @@ impl fmt::Display for OptionsUri<'_> {
                 write!(f, "[{address}")?;
                 if let Some(zone) = zone {
                     f.write_str("%25")?;
-                    escape(
-                        f,
-                        zone.strip_prefix("25").unwrap_or(zone).as_bytes(),
-                        is_unreserved,
-                    )?;
+                    // In brackets the zone may stand as in a URI, with escapes.
+                    let escaped = zone.strip_prefix("25").filter(|zone| !zone.is_empty());
+                    match escaped.filter(|_| inner.is_some()) {
+                        Some(zone) => Part(zone)
+                            .bytes()
+                            .try_for_each(|byte| escape(f, &[byte], is_unreserved))?,
+                        None => escape(f, zone.as_bytes(), is_unreserved)?,
+                    }
                 }
                 f.write_str("]")?;
             }

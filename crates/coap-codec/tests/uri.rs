@@ -213,6 +213,13 @@ fn uri_options_override_where_the_request_went() {
         uri(Scheme::Coap, "[fe80::1%eth0]", none),
         "coap://[fe80::1%25eth0]/"
     );
+    // The scope 25 as the system shows it, and zones with escapes, which are not escaped again.
+    for host in ["fe80::1%25", "[fe80::1%25]", "[fe80::1%2525]"] {
+        assert_eq!(uri(Scheme::Coap, host, none), "coap://[fe80::1%2525]/");
+    }
+    for host in ["fe80::1%a/b", "[fe80::1%a/b]", "[fe80::1%25a%2fb]"] {
+        assert_eq!(uri(Scheme::Coap, host, none), "coap://[fe80::1%25a%2Fb]/");
+    }
     assert_eq!(uri(Scheme::Coap, "a b", none), "coap://a%20b/");
 }
 
