@@ -167,7 +167,7 @@ impl Play {
         let mut options = OptionsBuf::new();
         let echo = self.counted(peer).echo.clone();
         for &(number, value) in &wire.options {
-            let block = value & 0xf7 | 1; // mostly blocks of 32
+            let block = value & 0xf8 | 1; // mostly blocks of 32
             let (number, value): (_, &[u8]) = match number % 14 {
                 0 => (N::URI_PATH, &[b'a' + value % 3]),
                 1 => (N::OBSERVE, &[value % 4][usize::from(value % 4 == 0)..]),
