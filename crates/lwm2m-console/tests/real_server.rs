@@ -191,9 +191,9 @@ impl Console {
 struct Lines(BodyDataStream, String);
 
 impl Lines {
-    async fn open(console: &Console) -> Self {
+    async fn open(console: &Console, uri: &str) -> Self {
         let request = Request::builder()
-            .uri("/api/v1/events")
+            .uri(uri)
             .header("authorization", format!("Bearer {TOKEN}"))
             .header("accept", "application/x-ndjson")
             .body(Body::empty())
@@ -211,8 +211,17 @@ impl Lines {
         )
     }
 
+    /// The next event, whatever it is.
+    async fn first(&mut self) -> Json {
+        self.find(|_| true).await.unwrap()
+    }
+
     /// The next event of this type.
     async fn next(&mut self, wanted: &str) -> Option<Json> {
+        self.find(|event| event["type"] == wanted).await
+    }
+
+    async fn find(&mut self, wanted: impl Fn(&Json) -> bool) -> Option<Json> {
         loop {
             while let Some((line, rest)) = self.1.split_once('\n') {
                 let (line, rest) = (line.to_owned(), rest.to_owned());
@@ -220,7 +229,7 @@ impl Lines {
                 let Ok(event) = serde_json::from_str::<Json>(&line) else {
                     continue;
                 };
-                if event["type"] == wanted {
+                if wanted(&event) {
                     return Some(event);
                 }
             }
@@ -247,7 +256,7 @@ async fn a_device_is_managed_over_http() {
         server.handle(),
         ConsoleConfig::new(Token::new(TOKEN).unwrap()),
     ));
-    let mut events = Lines::open(&console).await;
+    let mut events = Lines::open(&console, "/api/v1/events").await;
 
     // It registers.
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -284,6 +293,8 @@ async fn a_device_is_managed_over_http() {
         (&created["ep"], &created["data"]["device"]["lifetime_s"]),
         (&json!("sensor/1"), &json!(300))
     );
+    let mut replayed = Lines::open(&console, "/api/v1/events?since=0").await;
+    assert_eq!(replayed.first().await["type"], "registration.created");
     let running = tokio::spawn(device.run(to_send));
 
     let (_, list) = console.call("GET", "/api/v1/devices?q=SENSOR", None).await;

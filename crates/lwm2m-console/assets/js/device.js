@@ -95,7 +95,7 @@ export function mount(main, to) {
     const begun = performance.now();
     const entry = { time: new Date().toISOString(), word, path };
     try {
-      return await act();
+      return await act(entry);
     } catch (problem) {
       entry.problem = problem;
       throw problem;
@@ -105,16 +105,18 @@ export function mount(main, to) {
     }
   }
 
-  function log({ time, word, path, problem, took }) {
+  function log({ time, word, path, problem, took, format, quirks = [] }) {
     logBox.hidden = false;
     logList.prepend(h("li", {},
       h("time", { datetime: time }, formatClock(time)),
       problem
         ? h("span", { class: "badge bad" }, icon("alert"), problem.coapCode ?? "Failed")
         : h("span", { class: "badge ok" }, icon("check"), "Done"),
-      h("span", { class: "detail" }, `${word} `, h("span", { class: "mono" }, path), problem && `: ${problem.message}`),
+      h("span", { class: "detail" }, `${word} `, h("span", { class: "mono" }, path),
+        format && h("span", { class: "muted" }, ` as ${format}`), problem && `: ${problem.message}`),
       h("span", { class: "muted nowrap" }, took < 1000 ? `${Math.round(took)} ms` : `${(took / 1000).toFixed(1)} s`),
-      problem?.hint && h("span", { class: "hint" }, sentence(problem.hint))));
+      problem?.hint && h("span", { class: "hint" }, sentence(problem.hint)),
+      quirks.slice(0, 8).map((quirk) => h("span", { class: "hint" }, `Let pass: ${quirk}`))));
     while (logList.children.length > LOG) logList.lastElementChild.remove();
     announce(problem ? `${word} ${path} failed: ${problem.message}` : `${word} ${path} done`);
   }
@@ -133,8 +135,11 @@ export function mount(main, to) {
     }
   };
 
-  cx.read = (path) => operate("Read", path, async () => {
-    learn(await get(nodeUrl(ep, path)), new Date().toISOString());
+  cx.read = (path) => operate("Read", path, async (entry) => {
+    const json = await get(nodeUrl(ep, path));
+    // How the device said it, and what was let pass.
+    Object.assign(entry, { format: json.format, quirks: json.quirks });
+    learn(json, new Date().toISOString());
     changed(path);
   });
 

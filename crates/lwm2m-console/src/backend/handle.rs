@@ -179,6 +179,8 @@ impl Backend for Live {
         Box::new(LiveEvents {
             handle: self.handle.clone(),
             stream: self.handle.events(since),
+            // Who asks for everything that is kept has not missed what is not.
+            from_start: since == Some(0),
             over: false,
         })
     }
@@ -301,6 +303,7 @@ impl From<CallError> for Failure {
 struct LiveEvents {
     handle: Handle,
     stream: EventStream,
+    from_start: bool,
     over: bool,
 }
 
@@ -311,7 +314,10 @@ impl Events for LiveEvents {
                 if self.over {
                     return None;
                 }
-                match self.stream.next().await? {
+                let item = self.stream.next().await?;
+                let first = core::mem::take(&mut self.from_start);
+                match item {
+                    StreamItem::Lagged { .. } if first => {}
                     StreamItem::Event(event) => {
                         // Readers are let go, so that the server can stop.
                         self.over = matches!(event.kind, EventKind::ShuttingDown);
