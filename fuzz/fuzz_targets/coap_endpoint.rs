@@ -4,7 +4,7 @@
 //! and relation ends once, and afterwards nothing is left.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use coap_codec::{
     BlockSize, Code, Encoder, Message, OptionNumber as N, OptionsBuf, Request, Response, Type,
@@ -98,8 +98,6 @@ struct Counted {
     echo: Vec<u8>,
     bytes_in: usize,
     answered: usize,
-    /// Confirmable answers; a repetition is no further one.
-    confirmable: BTreeSet<u16>,
 }
 
 struct Play {
@@ -395,9 +393,7 @@ impl Play {
             counted.echo = echo.to_vec();
         }
         if message.code().is_response() && !info.verified {
-            let repeated = message.ty() == Type::Confirmable
-                && !counted.confirmable.insert(message.message_id());
-            counted.answered += if repeated { 0 } else { bytes.len() };
+            counted.answered += bytes.len(); // repetitions count, too
             assert!(
                 counted.answered <= 3 * counted.bytes_in,
                 "amplified: {message:?}"

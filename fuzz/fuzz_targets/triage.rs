@@ -2,8 +2,10 @@
 //! One judgement for every datagram, in agreement with the reader: nothing malformed is delivered, an RST answers
 //! confirmable messages only, and who understands more refuses less.
 
-use coap_codec::{DecodeLimits, Message, OptionNumber as N, Triage, Type, triage};
+use coap_codec::{DecodeLimits, Message, OptionNumber as N, Triage, Type, empty_message, triage};
+use coap_endpoint::{StrangerVerdict, answer_stranger};
 use libfuzzer_sys::fuzz_target;
+use sansio::DatagramBuf;
 
 const SOME: &[N] = &[
     N::URI_HOST,
@@ -14,7 +16,26 @@ const SOME: &[N] = &[
     N::BLOCK2,
 ];
 
+/// Whoever is not known gets a peer for a request, at most an RST for anything else.
+fn stranger(datagram: &[u8]) {
+    let mut space = [0; 64];
+    let mut out = DatagramBuf::new(&mut space, 0, 0);
+    match answer_stranger(datagram, &mut out) {
+        StrangerVerdict::Open => {
+            assert!(Message::decode(datagram).is_ok_and(|m| m.code().is_request()))
+        }
+        StrangerVerdict::Reply => {
+            assert!(datagram[0] & 0xe0 == 0x40 && out.bytes().len() <= datagram.len());
+            let id = u16::from_be_bytes([datagram[2], datagram[3]]);
+            assert_eq!(out.bytes(), empty_message(Type::Reset, id));
+        }
+        StrangerVerdict::Ignore => assert!(out.bytes().is_empty()),
+        _ => unreachable!("a verdict without a property"),
+    }
+}
+
 fuzz_target!(|datagram: &[u8]| {
+    fuzz::within_bounds(datagram, stranger);
     let limits = DecodeLimits::RFC7252;
     let read = Message::decode(datagram);
     let judge =
