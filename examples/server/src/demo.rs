@@ -1,0 +1,233 @@
+use std::error::Error;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use lwm2m_client::{Client, DeviceObject, LocationObject, TableObject, TemperatureObject};
+use lwm2m_console::Token;
+use lwm2m_model::{Lwm2mVersion, Models, Node, Path, Resource, ResourceValue, Value, path};
+use lwm2m_server::{CallOptions, EventKind, EventStream, Handle, StreamItem};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// Simulated devices that register with a server on this machine.
+pub(crate) struct Fleet {
+    devices: Vec<Simulated>,
+    changes: JoinSet<()>,
+}
+
+struct Simulated {
+    endpoint: String,
+    client: Client,
+    /// The value that the story reads first.
+    value: Path,
+}
+
+/// How long a step of the story may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often simulated values change.
+const BEAT: Duration = Duration::from_secs(2);
+
+/// Starts `count` devices of three kinds in turn.
+pub(crate) async fn start(count: u16, handle: &Handle) -> Result<Fleet, Box<dyn Error>> {
+    let info = handle.info();
+    let server = info.endpoints.first().ok_or("no server to register with")?;
+    let models = Models::builtin();
+    let mut fleet = Fleet {
+        devices: Vec::new(),
+        changes: JoinSet::new(),
+    };
+    for number in 0..count {
+        let (kind, value) = match number % 3 {
+            0 => ("thermostat", path!(3303, 0, 5700)),
+            1 => ("meter", path!(3305, 0, 5800)),
+            _ => ("tracker", path!(6, 0, 0)),
+        };
+        let endpoint = match number / 3 {
+            0 => format!("sim-{kind}"),
+            more => format!("sim-{kind}-{}", more + 1),
+        };
+        let builder = Client::builder()
+            .endpoint(&endpoint)
+            .server(server)
+            .lifetime(300)
+            .object(facts(kind, number, &models)?);
+        let builder = match number % 3 {
+            0 => builder.object(TemperatureObject::new().with_sensor(0, 21.4)),
+            1 => builder.object(meter(&models)?),
+            _ => {
+                let mut place = LocationObject::default();
+                (place.latitude, place.longitude) = (52.52, 13.405);
+                builder.object(place.into_object(&models, Lwm2mVersion::V1_1)?)
+            }
+        };
+        fleet.devices.push(Simulated {
+            endpoint,
+            client: builder.start().await?,
+            value,
+        });
+    }
+    Ok(fleet)
+}
+
+/// Waits for the devices, reads a value of each, and sees one change.
+pub(crate) async fn tell(fleet: &mut Fleet, handle: &Handle) -> Result<(), Box<dyn Error>> {
+    let mut events = handle.events(None);
+    for device in &fleet.devices {
+        let endpoint = device.endpoint.as_str();
+        within(registered(device, handle)).await?;
+        let answer = handle
+            .read(endpoint, device.value, CallOptions::default())
+            .await
+            .map_err(|error| format!("{endpoint} {}: {error}", device.value))?;
+        let shown = show(&handle.models(), device.value, &answer.node)?;
+        println!("  ✓ {endpoint:<18} registered → {} = {shown}", device.value);
+    }
+    for device in &fleet.devices {
+        fleet
+            .changes
+            .spawn(change(device.client.clone(), device.value));
+    }
+    if let Some(device) = fleet.devices.first() {
+        let (endpoint, path) = (device.endpoint.as_str(), device.value);
+        handle
+            .observe(endpoint, path, CallOptions::default())
+            .await
+            .map_err(|error| format!("observing {endpoint} {path}: {error}"))?;
+        let node = within(notified(&mut events, path)).await?;
+        let shown = show(&handle.models(), path, &node)?;
+        println!("  ✓ {endpoint:<18} observed   → {path} = {shown}");
+    }
+    Ok(())
+}
+
+/// Sees that the page and the API answer, to those with the token and to nobody else.
+pub(crate) async fn check_http(http: SocketAddr, token: &Token) -> Result<(), Box<dyn Error>> {
+    let authorization = format!("Authorization: Bearer {}\r\n", token.reveal());
+    for (path, header, wanted) in [
+        ("/readyz", "", "200"),
+        ("/", "", "200"),
+        ("/api/v1/devices", "", "401"),
+        ("/api/v1/devices", authorization.as_str(), "200"),
+    ] {
+        let mut stream = TcpStream::connect(http).await?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {http}\r\n{header}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        let status = String::from_utf8_lossy(answer.get(9..12).unwrap_or_default()).into_owned();
+        if status != wanted {
+            return Err(format!("GET {path} is answered with {status} instead of {wanted}").into());
+        }
+    }
+    println!("  ✓ page and API answer");
+    Ok(())
+}
+
+impl Fleet {
+    /// De-registers all devices.
+    pub(crate) async fn stop(mut self) {
+        self.changes.shutdown().await;
+        for device in &self.devices {
+            device.client.stop().await;
+        }
+    }
+}
+
+fn facts(kind: &str, number: u16, models: &Models) -> Result<TableObject, Box<dyn Error>> {
+    let mut facts = DeviceObject::default();
+    facts.manufacturer = Some("LwM2M for Rust".into());
+    facts.model_number = Some(format!("simulated {kind}"));
+    facts.serial_number = Some(format!("{number:05}"));
+    facts.battery_level = Some(93);
+    Ok(facts.into_object(models, Lwm2mVersion::V1_1)?)
+}
+
+fn meter(models: &Models) -> Result<TableObject, Box<dyn Error>> {
+    let def = models
+        .object(3305, None)
+        .def
+        .ok_or("the registry has no object 3305")?;
+    let values = [
+        Resource::single(5800, Value::Float(230.0)),
+        Resource::single(5805, Value::Float(1.5)),
+    ];
+    Ok(TableObject::new(def.clone()).with_instance(0, values))
+}
+
+async fn registered(device: &Simulated, handle: &Handle) -> Result<(), Box<dyn Error>> {
+    for &server in &device.client.servers() {
+        device.client.registered(server).await?;
+    }
+    match handle.device(&device.endpoint) {
+        Some(_) => Ok(()),
+        None => Err(format!("{} says it is registered and is not", device.endpoint).into()),
+    }
+}
+
+async fn notified(events: &mut EventStream, observed: Path) -> Result<Node, Box<dyn Error>> {
+    while let Some(item) = events.next().await {
+        if let StreamItem::Event(event) = item
+            && let EventKind::ObservationNotified {
+                path,
+                node: Some(node),
+                ..
+            } = &event.kind
+            && *path == observed
+        {
+            return Ok(node.clone());
+        }
+    }
+    Err("the server ended".into())
+}
+
+/// Lets a value drift, for the page's charts.
+async fn change(client: Client, path: Path) {
+    let mut step = 0.0;
+    loop {
+        tokio::time::sleep(BEAT).await;
+        step += 0.7;
+        let before = match client.get(&path) {
+            Some(Node::Resource(Resource {
+                value: ResourceValue::Single(value),
+                ..
+            })) => value.as_f64(),
+            _ => None,
+        };
+        let Some(before) = before else { return };
+        let after = before + f64::sin(step) * 0.3;
+        if client.set(&path, (after * 100.0).round() / 100.0).is_err() {
+            return;
+        }
+    }
+}
+
+/// A single value with its unit.
+fn show(models: &Models, path: Path, node: &Node) -> Result<String, Box<dyn Error>> {
+    let Node::Resource(Resource {
+        value: ResourceValue::Single(value),
+        ..
+    }) = node
+    else {
+        return Err(format!("{path} is not a single value").into());
+    };
+    let unit = path
+        .object_id()
+        .and_then(|object| models.object(object, None).def)
+        .zip(path.resource_id())
+        .and_then(|(def, resource)| def.resource(resource)?.unit());
+    Ok(match unit {
+        Some(unit) => format!("{value} {unit}"),
+        None => value.to_string(),
+    })
+}
+
+async fn within<T>(
+    step: impl Future<Output = Result<T, Box<dyn Error>>>,
+) -> Result<T, Box<dyn Error>> {
+    match tokio::time::timeout(PATIENCE, step).await {
+        Ok(done) => done,
+        Err(_) => Err(format!("a step took longer than {} s", PATIENCE.as_secs()).into()),
+    }
+}
