@@ -68,4 +68,4 @@ fuzz_target!(|datagram: &[u8]| {
 });
 
 /// As for `register_links`, and parameters of one byte in a list of their own.
-const FACTOR: usize = 64;
+const FACTOR: usize = 96;

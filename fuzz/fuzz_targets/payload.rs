@@ -144,5 +144,6 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
     }
 });
 
-/// A resource instance of TLV without content is two bytes and becomes a value of 48, in lists that grow.
+/// Three bytes of SenML CBOR, a time in a record that has all else from base fields, become a reading with a node of its
+/// own, and two bytes of TLV a resource of 56, in lists that double: 120 and 84 bytes per byte were measured.
 const FACTOR: usize = 128;

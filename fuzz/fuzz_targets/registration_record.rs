@@ -43,4 +43,4 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 /// As for `register_links`.
-const FACTOR: usize = 64;
+const FACTOR: usize = 96;
