@@ -133,7 +133,7 @@ class Server(Program):
         raise AssertionError("it does not come true in time")
 
     def endpoints(self):
-        return [item["endpoint"] for item in self.get("/devices")["items"]]
+        return [item["ep"] for item in self.get("/devices")["items"]]
 
 
 def libcoap(*arguments, payload=None):
@@ -154,8 +154,8 @@ def libcoap_registers_updates_and_leaves():
         register = f"{uri}/rd?ep=libcoap&lt=300&lwm2m=1.1&b=U"
         libcoap("-m", "post", "-t", "40", register, payload=b"</1/0>,</3/0>,</3303/0>")
         device = server.get("/devices/libcoap")
-        assert device["lifetime_s"] == 300 and device["lwm2m_version"] == "1.1", device
-        location = device["registration_id"]
+        assert device["lifetime_s"] == 300 and device["version"] == "1.1", device
+        location = device["id"]
         libcoap("-m", "post", f"{uri}/rd/{location}?lt=600")
         assert server.get("/devices/libcoap")["lifetime_s"] == 600
         out, err = libcoap("-m", "post", f"{uri}/rd/nonsense")
@@ -234,11 +234,11 @@ def aiocoap_device_is_managed():
 
         def value():
             items = server.get(f"{root}/observations")["items"]
-            return items and items[0].get("value") or items and items[0].get("node", {}).get("value")
+            return items and (items[0]["last"] or {}).get("value")
 
         first = server.wait_for(value)
         server.wait_for(lambda: value() >= first + 1.5)
-        status, _ = server.ask("DELETE", f"{root}/observations/3303/0/5700")
+        status, _ = server.ask("DELETE", f"{root}/observations?path=/3303/0/5700")
         assert status in (200, 204), status
         assert server.get(f"{root}/observations")["items"] == []
         device.say("update")
