@@ -4,9 +4,7 @@
 use alloc::{borrow::Cow, vec::Vec};
 use core::fmt;
 
-use minicbor::Decoder;
-
-use crate::Text;
+use crate::{Text, cbor::Chunks};
 
 /// The bytes of a `vd` field, borrowed from the payload: as such, as base64url of JSON, or as the
 /// chunks of a CBOR string of indefinite length. They were checked when they were read, so nothing
@@ -124,14 +122,14 @@ impl<'a> Data<'a> {
         let (mut bytes, mut digits, mut chunks) = match self.0 {
             Repr::Bytes(bytes) => (Some(bytes), None, None),
             Repr::Base64(text) => (None, Some(text.chars()), None),
-            Repr::Chunked(chunks) => (None, None, Some(Decoder::new(chunks))),
+            Repr::Chunked(chunks) => (None, None, Some(Chunks(chunks))),
         };
         core::iter::from_fn(move || {
             if let Some(digits) = &mut digits {
                 return Part::decode(digits);
             }
             if let Some(chunks) = &mut chunks {
-                return chunks.bytes().ok().map(Part::Slice);
+                return chunks.next().map(Part::Slice);
             }
             bytes.take().map(Part::Slice)
         })

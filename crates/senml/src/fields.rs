@@ -68,12 +68,25 @@ pub enum Value<'a> {
 impl<'a> Fields<'a> {
     /// No fields.
     #[must_use]
+    #[inline]
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Whether there is a base field. Every one is looked at, without a branch for each.
+    #[inline]
+    pub(crate) const fn has_base(&self) -> bool {
+        self.base_version.is_some()
+            | self.base_name.is_some()
+            | self.base_time.is_some()
+            | self.base_unit.is_some()
+            | self.base_value.is_some()
+            | self.base_sum.is_some()
+    }
+
     /// The name alone: what a Read-Composite asks for.
     #[must_use]
+    #[inline]
     pub fn named(name: &'a str) -> Self {
         Self {
             name: Some(name.into()),
@@ -83,6 +96,7 @@ impl<'a> Fields<'a> {
 
     /// Sets the base name.
     #[must_use]
+    #[inline]
     pub fn base_name(mut self, name: &'a str) -> Self {
         self.base_name = Some(name.into());
         self
@@ -90,6 +104,7 @@ impl<'a> Fields<'a> {
 
     /// Sets the base time.
     #[must_use]
+    #[inline]
     pub fn base_time(mut self, time: impl Into<Number>) -> Self {
         self.base_time = Some(time.into());
         self
@@ -97,6 +112,7 @@ impl<'a> Fields<'a> {
 
     /// Sets the name.
     #[must_use]
+    #[inline]
     pub fn name(mut self, name: &'a str) -> Self {
         self.name = Some(name.into());
         self
@@ -104,6 +120,7 @@ impl<'a> Fields<'a> {
 
     /// Sets the unit.
     #[must_use]
+    #[inline]
     pub fn unit(mut self, unit: &'a str) -> Self {
         self.unit = Some(unit.into());
         self
@@ -111,6 +128,7 @@ impl<'a> Fields<'a> {
 
     /// Sets the time.
     #[must_use]
+    #[inline]
     pub fn time(mut self, time: impl Into<Number>) -> Self {
         self.time = Some(time.into());
         self
@@ -118,6 +136,7 @@ impl<'a> Fields<'a> {
 
     /// Sets the value: a number, `bool`, `&str`, `&[u8]`, or any [`Value`].
     #[must_use]
+    #[inline]
     pub fn value(mut self, value: impl Into<Value<'a>>) -> Self {
         self.value = Some(value.into());
         self
@@ -125,6 +144,7 @@ impl<'a> Fields<'a> {
 
     /// Sets the value to an object link, such as `66:1`.
     #[must_use]
+    #[inline]
     pub fn object_link(mut self, link: &'a str) -> Self {
         self.value = Some(Value::ObjectLink(link.into()));
         self
@@ -132,54 +152,63 @@ impl<'a> Fields<'a> {
 }
 
 impl From<Number> for Value<'_> {
+    #[inline]
     fn from(value: Number) -> Self {
         Self::Number(value)
     }
 }
 
 impl From<i64> for Value<'_> {
+    #[inline]
     fn from(value: i64) -> Self {
         Self::Number(value.into())
     }
 }
 
 impl From<i32> for Value<'_> {
+    #[inline]
     fn from(value: i32) -> Self {
         Self::Number(value.into())
     }
 }
 
 impl From<u32> for Value<'_> {
+    #[inline]
     fn from(value: u32) -> Self {
         Self::Number(value.into())
     }
 }
 
 impl From<u64> for Value<'_> {
+    #[inline]
     fn from(value: u64) -> Self {
         Self::Number(value.into())
     }
 }
 
 impl From<f64> for Value<'_> {
+    #[inline]
     fn from(value: f64) -> Self {
         Self::Number(value.into())
     }
 }
 
 impl From<bool> for Value<'_> {
+    #[inline]
     fn from(value: bool) -> Self {
         Self::Boolean(value)
     }
 }
 
 impl<'a> From<&'a str> for Value<'a> {
+    #[inline]
     fn from(value: &'a str) -> Self {
         Self::String(value.into())
     }
 }
 
 impl<'a> From<&'a [u8]> for Value<'a> {
+    #[inline]
     fn from(value: &'a [u8]) -> Self {
         Self::Data(value.into())
     }

@@ -29,7 +29,6 @@ pub(crate) enum Label {
 
 impl Label {
     /// The label of a JSON member, or of a CBOR map with text keys.
-    #[inline]
     pub(crate) fn from_text(text: &Text<'_>) -> Self {
         let mut buffer = [0; 4];
         let label = match text.as_str() {
@@ -40,7 +39,13 @@ impl Label {
                 None => b"",
             },
         };
-        match label {
+        Self::from_name(label)
+    }
+
+    /// The label of this name in JSON.
+    #[inline]
+    pub(crate) const fn from_name(name: &[u8]) -> Self {
+        match name {
             b"n" => Self::Name,
             b"v" => Self::Value,
             b"vs" => Self::String,

@@ -25,6 +25,7 @@ mod limits;
 mod number;
 mod out;
 mod record;
+mod scan;
 mod source;
 mod text;
 

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write as _};
 
-use crate::out::Out;
+use crate::out::Room;
 
 /// A number of a payload. Whole numbers of 64 bits, signed or not, never pass through a float;
 /// this includes whole numbers written as `1.0` or `1e2`.
@@ -75,10 +75,10 @@ impl Number {
         }
     }
 
-    /// Whether this is the integer 0.
+    /// Whether this is 0, however it was written, but for the float −0.
     #[inline]
     pub(crate) const fn is_zero(self) -> bool {
-        matches!((self.form, self.bits), (Form::Signed, 0))
+        self.bits == 0
     }
 
     /// The exact value as a signed integer; `None` if it has a fraction, is out of range, or is a
@@ -168,6 +168,24 @@ impl Number {
         Self::signed(negative, magnitude, false)
     }
 
+    /// ±`mantissa` × 10^`exponent` for a few digits, as nearly all numbers have: a whole number of
+    /// 64 bits, or the nearest float; `None` where more is needed to tell.
+    #[inline]
+    pub(crate) fn short_decimal(negative: bool, mantissa: u64, exponent: i64) -> Option<Self> {
+        // Powers of ten up to 10²², and whole numbers up to 2⁵³, are floats; of two floats, division
+        // gives the float that is nearest to the quotient.
+        const POWERS: [f64; 8] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7];
+        let fraction = usize::try_from(exponent.saturating_neg()).unwrap_or(usize::MAX);
+        if let (1..=0x20_0000_0000_0000, Some(power @ 10.0..)) = (mantissa, POWERS.get(fraction))
+            && !mantissa.is_multiple_of(10)
+        {
+            #[allow(clippy::cast_precision_loss)] // not up to 2⁵³
+            let float = mantissa as f64 / power;
+            return Some(Self::from(if negative { -float } else { float }));
+        }
+        Self::whole_decimal(negative, mantissa, exponent)
+    }
+
     /// ±`mantissa` × 10^`exponent`: exact if that is a whole number of 64 bits, else the nearest
     /// float; `None` if it is too large for one.
     pub(crate) fn decimal(negative: bool, mantissa: u64, exponent: i64) -> Option<Self> {
@@ -175,17 +193,15 @@ impl Number {
             return Some(exact);
         }
         let mut text = [0; 48];
-        let mut out = Out {
-            buffer: &mut text,
-            len: 0,
-        };
+        let all = text.len();
+        let mut room = Room(&mut text);
         write!(
-            out,
+            room,
             "{}{mantissa}e{exponent}",
             if negative { "-" } else { "" }
         )
         .ok()?;
-        let len = out.len;
+        let len = all.saturating_sub(room.len());
         let float: f64 = core::str::from_utf8(text.get(..len)?).ok()?.parse().ok()?;
         float.is_finite().then(|| Self::from(float))
     }
@@ -243,24 +259,28 @@ fn whole(value: f64) -> Option<i64> {
 }
 
 impl From<i64> for Number {
+    #[inline]
     fn from(value: i64) -> Self {
         Self::new(Repr::Signed(value), true)
     }
 }
 
 impl From<i32> for Number {
+    #[inline]
     fn from(value: i32) -> Self {
         Self::from(i64::from(value))
     }
 }
 
 impl From<u32> for Number {
+    #[inline]
     fn from(value: u32) -> Self {
         Self::from(i64::from(value))
     }
 }
 
 impl From<u64> for Number {
+    #[inline]
     fn from(value: u64) -> Self {
         let repr = i64::try_from(value).map_or(Repr::Unsigned(value), Repr::Signed);
         Self::new(repr, true)
@@ -268,6 +288,7 @@ impl From<u64> for Number {
 }
 
 impl From<f64> for Number {
+    #[inline]
     fn from(value: f64) -> Self {
         Self::new(Repr::Float(value), false)
     }

@@ -4,7 +4,7 @@
 use alloc::{borrow::Cow, string::String};
 use core::fmt;
 
-use crate::{DecodeError, DecodeErrorKind, Limits, Number, Text, Value, source::Unresolved};
+use crate::{DecodeError, DecodeErrorKind, Limits, Number, Text, Value, source::Seen};
 
 /// One record, its base fields resolved (RFC 8428 §4.6): what a reader gives.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -140,6 +140,34 @@ impl fmt::Debug for Name<'_> {
     }
 }
 
+/// No name and no fields: something to read into.
+impl Default for Record<'_> {
+    #[inline]
+    fn default() -> Self {
+        Self {
+            name: Name {
+                base: Text::EMPTY,
+                own: Text::EMPTY,
+            },
+            unit: None,
+            value: None,
+            sum: None,
+            time: None,
+            update_time: None,
+            base_only: false,
+            offset: 0,
+            value_offset: 0,
+        }
+    }
+}
+
+impl<'a> Record<'a> {
+    #[inline]
+    pub(crate) const fn set_name(&mut self, own: Text<'a>) {
+        self.name.own = own;
+    }
+}
+
 /// The base fields in force, and what was counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Resolver<'a> {
@@ -147,10 +175,18 @@ pub(crate) struct Resolver<'a> {
     records: usize,
     name: Text<'a>,
     name_len: usize,
-    time: Option<Number>,
-    unit: Option<Text<'a>>,
-    value: Option<Number>,
-    sum: Option<Number>,
+    pub(crate) base: Base<'a>,
+    /// Whether there is any of `base`: most packs have a base name and nothing else.
+    pub(crate) has_base: bool,
+}
+
+/// The base fields in force that are not the name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base<'a> {
+    pub(crate) time: Option<Number>,
+    pub(crate) unit: Option<Text<'a>>,
+    pub(crate) value: Option<Number>,
+    pub(crate) sum: Option<Number>,
 }
 
 impl<'a> Resolver<'a> {
@@ -160,23 +196,31 @@ impl<'a> Resolver<'a> {
             records: 0,
             name: Text::EMPTY,
             name_len: 0,
-            time: None,
-            unit: None,
-            value: None,
-            sum: None,
+            base: Base {
+                time: None,
+                unit: None,
+                value: None,
+                sum: None,
+            },
+            has_base: false,
         }
     }
 
+    pub(crate) fn set_name(&mut self, name: Text<'a>) {
+        (self.name, self.name_len) = (name, name.len());
+    }
+
     /// Refuses a payload that is too long.
-    pub(crate) fn check_len(&self, payload: &[u8]) -> Result<(), DecodeError> {
-        if payload.len() > self.limits.len {
+    pub(crate) const fn check_len(&self, len: usize) -> Result<(), DecodeError> {
+        if len > self.limits.len {
             return Err(DecodeError::at(self.limits.len, DecodeErrorKind::TooLong));
         }
         Ok(())
     }
 
     /// Counts a record that begins at `offset`.
-    pub(crate) fn count(&mut self, offset: usize) -> Result<(), DecodeError> {
+    #[inline]
+    pub(crate) const fn count(&mut self, offset: usize) -> Result<(), DecodeError> {
         if self.records >= self.limits.records {
             return Err(DecodeError::at(offset, DecodeErrorKind::TooManyRecords));
         }
@@ -184,84 +228,49 @@ impl<'a> Resolver<'a> {
         Ok(())
     }
 
-    /// `None` for a record that only sets base fields other than the name, while there is no
-    /// base name in force.
+    /// Completes a record whose own fields were read. `false` for one that only sets base fields
+    /// other than the name, while there is no base name in force.
     #[inline]
-    pub(crate) fn resolve(
-        &mut self,
-        read: &Unresolved<'a>,
-    ) -> Result<Option<Record<'a>>, DecodeError> {
-        let Unresolved {
-            fields,
-            offset,
-            value_offset,
-            ..
-        } = *read;
-        let at = |kind| DecodeError::at(offset, kind);
-        if let Some(name) = fields.base_name {
-            (self.name, self.name_len) = (name, name.len());
-        }
-        if read.has_base() {
-            self.time = fields.base_time.or(self.time);
-            self.unit = fields.base_unit.or(self.unit);
-            self.value = fields.base_value.or(self.value);
-            self.sum = fields.base_sum.or(self.sum);
-        }
-
-        let base_only = read.is_base_only();
-        let own = fields.name.unwrap_or(Text::EMPTY);
-        let name_len = self.name_len.saturating_add(own.len());
+    pub(crate) fn resolve(&self, record: &mut Record<'a>, seen: Seen) -> Result<bool, DecodeError> {
+        record.base_only = seen.is_base_only();
+        record.name.base = self.name;
+        let name_len = self.name_len.saturating_add(record.name.own.len());
         if name_len > self.limits.name_len {
-            return Err(at(DecodeErrorKind::NameTooLong));
+            return Err(DecodeError::at(record.offset, DecodeErrorKind::NameTooLong));
         }
         if name_len == 0 {
-            return if base_only && read.has_base() {
-                Ok(None)
+            return if record.base_only && seen.has_base() {
+                Ok(false)
             } else {
-                Err(at(DecodeErrorKind::NoName))
+                Err(DecodeError::at(record.offset, DecodeErrorKind::NoName))
             };
         }
-        let name = Name {
-            base: self.name,
-            own,
-        };
-        if base_only {
-            return Ok(Some(Record {
-                name,
-                unit: None,
-                value: None,
-                sum: None,
-                time: None,
-                update_time: None,
-                base_only,
-                offset,
-                value_offset,
-            }));
+        if self.has_base && !record.base_only {
+            self.base
+                .add_to(record)
+                .map_err(|kind| DecodeError::at(record.offset, kind))?;
         }
-        let sum = add(self.sum, fields.sum).map_err(at)?;
-        // RFC 8428 §4.5.4: a base value or value that is missing is zero.
-        let value = match fields.value {
-            Some(Value::Number(number)) => add(self.value, Some(number))
-                .map_err(at)?
-                .map(Value::Number),
-            None if fields.sum.is_none() => self.value.map(Value::Number),
-            value => value,
-        };
-        Ok(Some(Record {
-            name,
-            unit: fields.unit.or(self.unit),
-            value,
-            sum,
-            time: add(self.time, fields.time).map_err(at)?,
-            update_time: fields.update_time,
-            base_only,
-            offset,
-            value_offset,
-        }))
+        Ok(true)
     }
 }
 
-#[inline]
+impl<'a> Base<'a> {
+    #[inline(never)]
+    fn add_to(&self, record: &mut Record<'a>) -> Result<(), DecodeErrorKind> {
+        let own_sum = record.sum;
+        record.sum = add(self.sum, own_sum)?;
+        // RFC 8428 §4.5.4: a base value or value that is missing is zero.
+        record.value = match record.value {
+            Some(Value::Number(number)) => add(self.value, Some(number))?.map(Value::Number),
+            None if own_sum.is_none() => self.value.map(Value::Number),
+            value => value,
+        };
+        record.unit = record.unit.or(self.unit);
+        record.time = add(self.time, record.time)?;
+        Ok(())
+    }
+}
+
 fn add(base: Option<Number>, own: Option<Number>) -> Result<Option<Number>, DecodeErrorKind> {
     match (base, own) {
         (None, own) => Ok(own),

@@ -1,7 +1,8 @@
 //! What the readers of JSON and CBOR share: which field holds what.
 
 use crate::{
-    Data, DecodeError, DecodeErrorKind, Fields, MAX_DEPTH, Number, Text, Value, label::Label,
+    Data, DecodeError, DecodeErrorKind, MAX_DEPTH, Number, Record, Text, Value, label::Label,
+    record::Resolver,
 };
 
 /// A tokenizer, standing before a value.
@@ -25,46 +26,104 @@ const BASE: u32 = 1 << Label::BaseVersion as u8
     | 1 << Label::BaseValue as u8
     | 1 << Label::BaseSum as u8;
 
-/// A record that is being read, or was.
+/// Which fields of a record were read.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Unresolved<'a> {
-    pub(crate) fields: Fields<'a>,
-    pub(crate) offset: usize,
-    pub(crate) value_offset: usize,
-    seen: u32,
-}
+pub(crate) struct Seen(u32);
 
-impl<'a> Unresolved<'a> {
-    pub(crate) fn at(offset: usize) -> Self {
-        Self {
-            offset,
-            value_offset: offset,
-            ..Self::default()
-        }
-    }
-
+impl Seen {
     /// Whether there is a base field.
     #[inline]
-    pub(crate) const fn has_base(&self) -> bool {
-        self.seen & BASE != 0
+    pub(crate) const fn has_base(self) -> bool {
+        self.0 & BASE != 0
     }
 
     /// Whether there are base fields only, or none at all: such a record is no reading.
     #[inline]
-    pub(crate) const fn is_base_only(&self) -> bool {
-        self.seen & !BASE == 0
+    pub(crate) const fn is_base_only(self) -> bool {
+        self.0 & !BASE == 0
     }
 
+    /// Takes note of `label`; `false` if it was there before.
+    #[inline]
+    const fn add(&mut self, label: Label) -> bool {
+        let bit = 1_u32 << label as u8;
+        let new = self.0 & bit == 0;
+        self.0 |= bit;
+        new
+    }
+}
+
+impl<'a> Resolver<'a> {
     /// Reads the field `label`, which stands at `label_offset`; `source` stands before its value.
+    /// A base field is in force at once, for it holds for this record, too.
     #[inline]
     pub(crate) fn field<S: Source<'a>>(
         &mut self,
-        label: Label,
-        label_offset: usize,
+        record: &mut Record<'a>,
+        seen: &mut Seen,
+        (label, label_offset): (Label, usize),
+        source: &mut S,
+    ) -> Result<(), DecodeError> {
+        // Name and number are most of what there is.
+        if !matches!(label, Label::Other | Label::MustUnderstand) && !seen.add(label) {
+            let kind = DecodeErrorKind::Duplicate(label.as_str());
+            return Err(DecodeError::at(label_offset, kind));
+        }
+        let value_offset = source.offset();
+        let value = match label {
+            Label::Name => {
+                record.set_name(source.text()?);
+                return Ok(());
+            }
+            Label::Value => {
+                if source.null()? {
+                    Value::Null
+                } else {
+                    Value::Number(source.number()?)
+                }
+            }
+            Label::String => Value::String(source.text()?),
+            Label::Boolean => Value::Boolean(source.boolean()?),
+            Label::Data => Value::Data(source.data()?),
+            Label::ObjectLink => Value::ObjectLink(source.text()?),
+            _ => return self.rare(record, (label, label_offset), source),
+        };
+        record.value_offset = value_offset;
+        if record.value.is_some() {
+            return Err(DecodeError::at(
+                label_offset,
+                DecodeErrorKind::SeveralValues,
+            ));
+        }
+        record.value = Some(value);
+        Ok(())
+    }
+
+    /// The fields that most records do not have.
+    #[inline(never)]
+    fn rare<S: Source<'a>>(
+        &mut self,
+        record: &mut Record<'a>,
+        (label, label_offset): (Label, usize),
         source: &mut S,
     ) -> Result<(), DecodeError> {
         match label {
-            Label::Other => return source.skip(MAX_DEPTH),
+            Label::BaseName => self.set_name(source.text()?),
+            Label::BaseTime => self.base.time = Some(finite(source)?),
+            Label::BaseUnit => self.base.unit = Some(source.text()?),
+            Label::BaseValue => self.base.value = Some(finite(source)?),
+            Label::BaseSum => self.base.sum = Some(finite(source)?),
+            Label::BaseVersion => {
+                let offset = source.offset();
+                // RFC 8428 §4.4: a larger version than the one understood must not be used.
+                if !matches!(source.number()?.to_i64(), Some(1..=10)) {
+                    return Err(DecodeError::at(offset, DecodeErrorKind::Version));
+                }
+            }
+            Label::Unit => record.unit = Some(source.text()?),
+            Label::Sum => record.sum = Some(finite(source)?),
+            Label::Time => record.time = Some(finite(source)?),
+            Label::UpdateTime => record.update_time = Some(finite(source)?),
             // RFC 8428 §4.4: "fields that end with the '_' character MUST be understood".
             Label::MustUnderstand => {
                 return Err(DecodeError::at(
@@ -72,92 +131,22 @@ impl<'a> Unresolved<'a> {
                     DecodeErrorKind::MustUnderstand,
                 ));
             }
-            _ => {}
+            _ => source.skip(MAX_DEPTH)?,
         }
-        let bit = 1_u32 << label as u8;
-        if self.seen & bit != 0 {
-            let kind = DecodeErrorKind::Duplicate(label.as_str());
-            return Err(DecodeError::at(label_offset, kind));
-        }
-        self.seen |= bit;
-        let fields = &mut self.fields;
-        let value = match label {
-            Label::BaseVersion => {
-                let offset = source.offset();
-                let version = source.number()?;
-                // RFC 8428 §4.4: a larger version than the one understood must not be used.
-                if !matches!(version.to_i64(), Some(1..=10)) {
-                    return Err(DecodeError::at(offset, DecodeErrorKind::Version));
-                }
-                fields.base_version = Some(version);
-                return Ok(());
-            }
-            Label::BaseName => {
-                fields.base_name = Some(source.text()?);
-                return Ok(());
-            }
-            Label::BaseUnit => {
-                fields.base_unit = Some(source.text()?);
-                return Ok(());
-            }
-            Label::Name => {
-                fields.name = Some(source.text()?);
-                return Ok(());
-            }
-            Label::Unit => {
-                fields.unit = Some(source.text()?);
-                return Ok(());
-            }
-            Label::BaseTime => return finite(source, &mut fields.base_time),
-            Label::BaseValue => return finite(source, &mut fields.base_value),
-            Label::BaseSum => return finite(source, &mut fields.base_sum),
-            Label::Sum => return finite(source, &mut fields.sum),
-            Label::Time => return finite(source, &mut fields.time),
-            Label::UpdateTime => return finite(source, &mut fields.update_time),
-            Label::Value => {
-                self.value_offset = source.offset();
-                if source.null()? {
-                    Value::Null
-                } else {
-                    Value::Number(source.number()?)
-                }
-            }
-            Label::String => {
-                self.value_offset = source.offset();
-                Value::String(source.text()?)
-            }
-            Label::Boolean => {
-                self.value_offset = source.offset();
-                Value::Boolean(source.boolean()?)
-            }
-            Label::Data => {
-                self.value_offset = source.offset();
-                Value::Data(source.data()?)
-            }
-            Label::ObjectLink => {
-                self.value_offset = source.offset();
-                Value::ObjectLink(source.text()?)
-            }
-            Label::Other | Label::MustUnderstand => return Ok(()),
-        };
-        if fields.value.is_some() {
-            return Err(DecodeError::at(
-                label_offset,
-                DecodeErrorKind::SeveralValues,
-            ));
-        }
-        fields.value = Some(value);
+        self.has_base |= matches!(
+            label,
+            Label::BaseTime | Label::BaseUnit | Label::BaseValue | Label::BaseSum
+        );
         Ok(())
     }
 }
 
 #[inline]
-fn finite<'a, S: Source<'a>>(source: &mut S, into: &mut Option<Number>) -> Result<(), DecodeError> {
+fn finite<'a, S: Source<'a>>(source: &mut S) -> Result<Number, DecodeError> {
     let offset = source.offset();
     let number = source.number()?;
     if !number.is_finite() {
         return Err(DecodeError::at(offset, DecodeErrorKind::NumberRange));
     }
-    *into = Some(number);
-    Ok(())
+    Ok(number)
 }

@@ -4,7 +4,7 @@
 use alloc::{borrow::Cow, string::String};
 use core::fmt::{self, Write as _};
 
-use minicbor::Decoder;
+use crate::cbor::Chunks;
 
 /// A string of a payload, borrowed from it: plain, as a JSON string with escapes, or as the chunks
 /// of a CBOR string of indefinite length. It was checked when it was read, so nothing here fails
@@ -64,10 +64,14 @@ impl<'a> Text<'a> {
     pub fn len(&self) -> usize {
         match self.0 {
             Repr::Plain(text) => text.len(),
-            _ => self
-                .pieces()
-                .fold(0, |len, piece| len.saturating_add(piece.len())),
+            _ => self.decoded_len(),
         }
+    }
+
+    #[inline(never)]
+    fn decoded_len(&self) -> usize {
+        self.pieces()
+            .fold(0, |len, piece| len.saturating_add(piece.len()))
     }
 
     /// Whether the text is empty.
@@ -184,9 +188,9 @@ impl<'a> Iterator for Pieces<'a> {
                 Some(piece)
             }
             Repr::Chunked(chunks) => {
-                let mut decoder = Decoder::new(chunks);
-                let text = decoder.str().ok()?;
-                self.0 = Repr::Chunked(chunks.get(decoder.position()..)?);
+                let mut chunks = Chunks(chunks);
+                let text = core::str::from_utf8(chunks.next()?).ok()?;
+                self.0 = Repr::Chunked(chunks.0);
                 Some(Piece::Str(text))
             }
         }
@@ -238,6 +242,7 @@ fn code_unit(text: &str) -> Option<(u16, &str)> {
 }
 
 impl<'a> From<&'a str> for Text<'a> {
+    #[inline]
     fn from(text: &'a str) -> Self {
         Self::plain(text)
     }

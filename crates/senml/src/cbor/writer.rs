@@ -3,9 +3,8 @@
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-use minicbor::{Encoder, encode::write::Cursor};
-
-use crate::{Data, EncodeError, Fields, Number, Text, Value, number::Repr};
+use super::head::{self, major};
+use crate::{Data, EncodeError, Fields, Number, Text, Value, number::Repr, out::Room};
 
 /// Writes records as CBOR into a buffer of the caller, with lengths and integers in their shortest
 /// form, in the order `bver bn bt bu bv bs n u t v s ut`.
@@ -63,14 +62,23 @@ impl<'b> Writer<'b> {
     ///
     /// # Errors
     /// [`EncodeError::NoRoom`].
+    #[inline]
     pub fn record(&mut self, fields: &Fields<'_>) -> Result<(), EncodeError> {
-        let room = self.out.get_mut(self.len..).ok_or(EncodeError::NoRoom)?;
+        let all = self.out.len();
+        let (head, room) = self
+            .out
+            .get_mut(self.len..)
+            .and_then(<[u8]>::split_first_mut)
+            .ok_or(EncodeError::NoRoom)?;
         let mut map = Map {
-            encoder: Encoder::new(Cursor::new(room)),
+            room: Room(room),
             floats: self.floats,
+            fields: 0,
         };
-        map.write(fields).map_err(|_| EncodeError::NoRoom)?;
-        self.len = self.len.saturating_add(map.encoder.writer().position());
+        map.write(fields)?;
+        // Never more than twelve fields, so their number fits into the first byte.
+        *head = major::MAP << 5 | map.fields;
+        self.len = all.saturating_sub(map.room.len());
         self.records = self.records.saturating_add(1);
         Ok(())
     }
@@ -81,143 +89,193 @@ impl<'b> Writer<'b> {
     /// # Errors
     /// [`EncodeError::NoRoom`].
     pub fn finish(self) -> Result<&'b [u8], EncodeError> {
-        let mut encoder = Encoder::new(Cursor::new([0; 9]));
-        encoder
-            .array(self.records)
-            .map_err(|_| EncodeError::NoRoom)?;
-        let head_len = encoder.writer().position();
-        let head = encoder.into_writer().into_inner();
-        let end = self.len.saturating_add(head_len).saturating_sub(1);
-        if end > self.out.len() {
+        let (buffer, len) = (self.out, self.len);
+        let (head, head_len) = head::encode(major::ARRAY, self.records);
+        let end = len.saturating_add(head_len).saturating_sub(1);
+        if end > buffer.len() {
             return Err(EncodeError::NoRoom);
         }
         if head_len > 1 {
-            self.out.copy_within(1..self.len, head_len);
+            buffer.copy_within(1..len, head_len);
         }
-        let (Some(room), Some(head)) = (self.out.get_mut(..head_len), head.get(..head_len)) else {
+        let (Some(room), Some(head)) = (buffer.get_mut(..head_len), head.get(..head_len)) else {
             return Err(EncodeError::NoRoom);
         };
         room.copy_from_slice(head);
-        self.out.get(..end).ok_or(EncodeError::NoRoom)
+        buffer.get(..end).ok_or(EncodeError::NoRoom)
     }
 }
 
-/// The end of the buffer is the only thing that fails here.
-type Result0 = Result<(), minicbor::encode::Error<minicbor::encode::write::EndOfSlice>>;
-
-struct Map<'o> {
-    encoder: Encoder<Cursor<&'o mut [u8]>>,
+struct Map<'b> {
+    room: Room<'b>,
     floats: FloatForm,
+    fields: u8,
 }
 
 impl Map<'_> {
-    fn write(&mut self, fields: &Fields<'_>) -> Result0 {
-        let count = [
-            fields.base_version.is_some(),
-            fields.base_name.is_some(),
-            fields.base_time.is_some(),
-            fields.base_unit.is_some(),
-            fields.base_value.is_some(),
-            fields.base_sum.is_some(),
-            fields.name.is_some(),
-            fields.unit.is_some(),
-            fields.time.is_some(),
-            fields.value.is_some(),
-            fields.sum.is_some(),
-            fields.update_time.is_some(),
-        ];
-        self.encoder.map(count.into_iter().map(u64::from).sum())?;
-        self.number(-1, fields.base_version)?;
-        self.text(-2, fields.base_name)?;
-        self.number(-3, fields.base_time)?;
-        self.text(-4, fields.base_unit)?;
-        self.number(-5, fields.base_value)?;
-        self.number(-6, fields.base_sum)?;
-        self.text(0, fields.name)?;
-        self.text(1, fields.unit)?;
-        self.number(6, fields.time)?;
-        match fields.value {
-            Some(Value::Number(value)) => self.number(2, Some(value))?,
-            Some(Value::String(value)) => self.text(3, Some(value))?,
-            Some(Value::Boolean(value)) => {
-                self.encoder.i8(4)?.bool(value)?;
-            }
-            Some(Value::Data(value)) => self.data(&value)?,
-            Some(Value::ObjectLink(value)) => {
-                self.encoder.str("vlo")?;
-                self.string(&value)?;
-            }
-            Some(Value::Null) => {
-                self.encoder.i8(2)?.null()?;
-            }
+    #[inline]
+    fn write(&mut self, fields: &Fields<'_>) -> Result<(), EncodeError> {
+        if fields.has_base() {
+            self.base(fields)?;
+        }
+        if let Some(name) = &fields.name {
+            self.text(0, name)?;
+        }
+        if let Some(unit) = &fields.unit {
+            self.text(1, unit)?;
+        }
+        if let Some(time) = fields.time {
+            self.number(6, time)?;
+        }
+        match &fields.value {
+            Some(Value::Number(value)) => self.number(2, *value)?,
+            Some(Value::String(value)) => self.text(3, value)?,
+            Some(value) => self.value(value)?,
             None => {}
         }
-        self.number(5, fields.sum)?;
-        self.number(7, fields.update_time)
-    }
-
-    #[inline]
-    fn text(&mut self, label: i8, text: Option<Text<'_>>) -> Result0 {
-        let Some(text) = text else { return Ok(()) };
-        self.encoder.i8(label)?;
-        self.string(&text)
-    }
-
-    #[inline]
-    fn string(&mut self, text: &Text<'_>) -> Result0 {
-        if let Some(text) = text.as_str() {
-            return self.encoder.str(text)?.ok();
+        if let Some(sum) = fields.sum {
+            self.number(5, sum)?;
         }
-        self.encoder.str_len(text.len() as u64)?;
+        if let Some(time) = fields.update_time {
+            self.number(7, time)?;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn base(&mut self, fields: &Fields<'_>) -> Result<(), EncodeError> {
+        if let Some(version) = fields.base_version {
+            self.number(-1, version)?;
+        }
+        if let Some(name) = &fields.base_name {
+            self.text(-2, name)?;
+        }
+        if let Some(time) = fields.base_time {
+            self.number(-3, time)?;
+        }
+        if let Some(unit) = &fields.base_unit {
+            self.text(-4, unit)?;
+        }
+        if let Some(value) = fields.base_value {
+            self.number(-5, value)?;
+        }
+        if let Some(sum) = fields.base_sum {
+            self.number(-6, sum)?;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn value(&mut self, value: &Value<'_>) -> Result<(), EncodeError> {
+        match value {
+            Value::Number(value) => self.number(2, *value),
+            Value::String(value) => self.text(3, value),
+            Value::Boolean(value) => {
+                let label = self.label(4);
+                self.room.push(&[label, 0xf4 | u8::from(*value)])
+            }
+            Value::Data(value) => self.data(value),
+            Value::ObjectLink(value) => {
+                self.fields = self.fields.saturating_add(1);
+                self.room.push(b"\x63vlo")?;
+                self.string(value)
+            }
+            Value::Null => {
+                let label = self.label(2);
+                self.room.push(&[label, 0xf6])
+            }
+        }
+    }
+
+    /// The byte of a label, which is counted.
+    #[inline]
+    const fn label(&mut self, label: i8) -> u8 {
+        self.fields = self.fields.saturating_add(1);
+        match label {
+            0.. => label.cast_unsigned(),
+            // −1 is 0x20, and so on.
+            _ => major::NEGATIVE << 5 | (!label).cast_unsigned(),
+        }
+    }
+
+    #[inline]
+    fn text(&mut self, label: i8, text: &Text<'_>) -> Result<(), EncodeError> {
+        let label = self.label(label);
+        match text.as_str().map(|text| (text.len(), text)) {
+            Some((len @ 0..=23, text)) => {
+                #[allow(clippy::cast_possible_truncation)] // below 24
+                self.room.push(&[label, major::TEXT << 5 | len as u8])?;
+                self.room.copy(text.as_bytes())
+            }
+            _ => {
+                self.room.push(&[label])?;
+                self.string(text)
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn string(&mut self, text: &Text<'_>) -> Result<(), EncodeError> {
+        self.head(major::TEXT, text.len() as u64)?;
         for piece in text.pieces() {
-            self.raw(piece.as_bytes(&mut [0; 4]))?;
+            self.room.copy(piece.as_bytes(&mut [0; 4]))?;
         }
         Ok(())
     }
 
-    fn data(&mut self, data: &Data<'_>) -> Result0 {
-        self.encoder.i8(8)?;
-        if let Some(bytes) = data.as_bytes() {
-            return self.encoder.bytes(bytes)?.ok();
-        }
-        self.encoder.bytes_len(data.len() as u64)?;
+    fn data(&mut self, data: &Data<'_>) -> Result<(), EncodeError> {
+        let label = self.label(8);
+        self.room.push(&[label])?;
+        self.head(major::BYTES, data.len() as u64)?;
         for part in data.parts() {
-            self.raw(part.as_slice())?;
+            self.room.copy(part.as_slice())?;
         }
         Ok(())
     }
 
-    /// Bytes without a head of their own.
-    fn raw(&mut self, bytes: &[u8]) -> Result0 {
-        minicbor::encode::Write::write_all(self.encoder.writer_mut(), bytes)
-            .map_err(minicbor::encode::Error::write)
+    fn head(&mut self, major: u8, number: u64) -> Result<(), EncodeError> {
+        let (head, len) = head::encode(major, number);
+        self.room.push_some(&head, len)
     }
 
     #[inline]
-    fn number(&mut self, label: i8, number: Option<Number>) -> Result0 {
-        let Some(number) = number else { return Ok(()) };
-        self.encoder.i8(label)?;
-        match number.repr() {
-            Repr::Signed(value) => self.encoder.i64(value)?,
-            Repr::Unsigned(value) => self.encoder.u64(value)?,
-            Repr::Float(value) => return self.float(value),
+    fn number(&mut self, label: i8, number: Number) -> Result<(), EncodeError> {
+        let label = self.label(label);
+        let (major, argument) = match number.repr() {
+            Repr::Signed(value @ 0..) => (major::UNSIGNED, value.cast_unsigned()),
+            Repr::Signed(value) => (major::NEGATIVE, (!value).cast_unsigned()),
+            Repr::Unsigned(value) => (major::UNSIGNED, value),
+            Repr::Float(value) if self.floats == FloatForm::Double => {
+                let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
+                return self.room.push(&[label, 0xfb, a, b, c, d, e, f, g, h]);
+            }
+            Repr::Float(value) => {
+                self.room.push(&[label])?;
+                return self.short_float(value);
+            }
         };
-        Ok(())
+        if let Ok(small @ 0..=23) = u8::try_from(argument) {
+            return self.room.push(&[label, major << 5 | small]);
+        }
+        let ([head, a, b, c, d, e, f, g, h], len) = head::encode(major, argument);
+        let field = [label, head, a, b, c, d, e, f, g, h];
+        self.room.push_some(&field, len.saturating_add(1))
     }
 
+    /// In as few bytes as hold it.
     #[allow(clippy::cast_possible_truncation)]
-    fn float(&mut self, value: f64) -> Result0 {
-        if self.floats == FloatForm::Shortest {
-            if let Some(half) = narrow(value) {
-                let [high, low] = half.to_be_bytes();
-                return self.raw(&[0xf9, high, low]);
-            }
-            let single = value as f32;
-            if f64::from(single).to_bits() == value.to_bits() {
-                return self.encoder.f32(single)?.ok();
-            }
+    fn short_float(&mut self, value: f64) -> Result<(), EncodeError> {
+        if let Some(half) = narrow(value) {
+            let [a, b] = half.to_be_bytes();
+            return self.room.push(&[0xf9, a, b]);
         }
-        self.encoder.f64(value)?.ok()
+        let single = value as f32;
+        if f64::from(single).to_bits() == value.to_bits() {
+            let [a, b, c, d] = single.to_be_bytes();
+            return self.room.push(&[0xfa, a, b, c, d]);
+        }
+        let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
+        self.room.push(&[0xfb, a, b, c, d, e, f, g, h])
     }
 }
 

@@ -1,6 +1,9 @@
 //! A tokenizer for JSON (RFC 8259) that keeps what it reads where it is.
 
-use crate::{Data, DecodeError, DecodeErrorKind, Number, Text, source::Source, text};
+use crate::{
+    Data, DecodeError, DecodeErrorKind, Number, Text, label::Label, scan::plain_len,
+    source::Source, text,
+};
 
 /// A position in a payload.
 #[derive(Clone, Debug)]
@@ -14,8 +17,27 @@ impl<'a> Tokens<'a> {
         Self { bytes, offset: 0 }
     }
 
-    pub(super) const fn bytes(&self) -> &'a [u8] {
-        self.bytes
+    /// The bytes of the whole payload.
+    pub(super) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Reads the name of a member.
+    #[inline]
+    pub(super) fn label(&mut self) -> Result<Label, DecodeError> {
+        // The two that most members have, and the others that RFC 8428 knows.
+        let (label, len) = match self.rest() {
+            [b'"', b'n', b'"', ..] => (Label::Name, 3),
+            [b'"', b'v', b'"', ..] => (Label::Value, 3),
+            [b'"', a, b, b'"', ..] => (Label::from_name(&[*a, *b]), 4),
+            [b'"', a, b'"', ..] => (Label::from_name(&[*a]), 3),
+            _ => (Label::Other, 0),
+        };
+        if matches!(label, Label::Other | Label::MustUnderstand) {
+            return Ok(Label::from_text(&self.text()?));
+        }
+        self.offset = self.offset.saturating_add(len);
+        Ok(label)
     }
 
     #[inline]
@@ -126,16 +148,79 @@ impl<'a> Tokens<'a> {
         here
     }
 
-    /// Takes digits; the number of them.
+    /// Takes digits, which go into `mantissa`, modulo 2⁶⁴; the number of them.
     #[inline]
-    fn digits(&mut self, mut each: impl FnMut(u8)) -> usize {
+    fn digits(&mut self, mantissa: &mut u64) -> usize {
+        let mut count = 0_usize;
+        for byte in self.rest() {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            *mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+            count = count.saturating_add(1);
+        }
+        self.offset = self.offset.saturating_add(count);
+        count
+    }
+
+    /// Takes `e`, a sign, and digits.
+    #[inline(never)]
+    fn exponent(&mut self) -> Result<i64, DecodeError> {
+        self.step();
+        let minus = self.take(b'-');
+        if !minus {
+            self.take(b'+');
+        }
         let start = self.offset;
+        let mut exponent = 0_i64;
         while let Some(digit @ b'0'..=b'9') = self.peek() {
-            each(digit.wrapping_sub(b'0'));
+            let digit = i64::from(digit.wrapping_sub(b'0'));
+            exponent = exponent.saturating_mul(10).saturating_add(digit);
             self.step();
         }
-        self.offset.saturating_sub(start)
+        if self.offset == start {
+            return Err(self.malformed());
+        }
+        Ok(if minus {
+            exponent.saturating_neg()
+        } else {
+            exponent
+        })
     }
+}
+
+/// The digits before any exponent as one number, if 64 bits hold it.
+#[cold]
+fn checked_mantissa(number: &[u8]) -> Option<u64> {
+    number
+        .iter()
+        .take_while(|byte| !matches!(byte, b'e' | b'E'))
+        .filter(|byte| byte.is_ascii_digit())
+        .try_fold(0_u64, |all, byte| {
+            let digit = u64::from(byte.wrapping_sub(b'0'));
+            all.checked_mul(10)?.checked_add(digit)
+        })
+}
+
+/// Checks the escapes of a string whose inside begins at `start`.
+#[inline(never)]
+fn check_escapes(inside: &str, start: usize) -> Result<(), DecodeError> {
+    let mut rest = inside;
+    while !rest.is_empty() {
+        let Some((_, next)) = text::unescape(rest) else {
+            let at = start.saturating_add(inside.len().saturating_sub(rest.len()));
+            let surrogate = rest.starts_with("\\ud") || rest.starts_with("\\uD");
+            let kind = if surrogate {
+                DecodeErrorKind::Utf8
+            } else {
+                DecodeErrorKind::Syntax
+            };
+            return Err(DecodeError::at(at, kind));
+        };
+        rest = next;
+    }
+    Ok(())
 }
 
 impl<'a> Source<'a> for Tokens<'a> {
@@ -151,6 +236,8 @@ impl<'a> Source<'a> for Tokens<'a> {
         let start = self.offset;
         let mut escaped = false;
         let inside = loop {
+            let plain = plain_len(self.rest());
+            self.offset = self.offset.saturating_add(plain);
             match self.peek() {
                 Some(b'"') => {
                     let inside = self.bytes.get(start..self.offset).unwrap_or_default();
@@ -164,8 +251,7 @@ impl<'a> Source<'a> for Tokens<'a> {
                     self.step();
                 }
                 // RFC 8259 §7: control characters must be escaped.
-                Some(0x00..=0x1f) => return Err(self.malformed()),
-                Some(_) => self.step(),
+                Some(_) => return Err(self.malformed()),
                 None => {
                     return Err(DecodeError::at(
                         self.bytes.len(),
@@ -180,24 +266,11 @@ impl<'a> Source<'a> for Tokens<'a> {
                 DecodeErrorKind::Utf8,
             )
         })?;
-        if !escaped {
-            return Ok(Text::plain(inside));
+        if escaped {
+            check_escapes(inside, start)?;
+            return Ok(Text::escaped(inside));
         }
-        let mut rest = inside;
-        while !rest.is_empty() {
-            let Some((_, next)) = text::unescape(rest) else {
-                let at = start.saturating_add(inside.len().saturating_sub(rest.len()));
-                let surrogate = rest.starts_with("\\ud") || rest.starts_with("\\uD");
-                let kind = if surrogate {
-                    DecodeErrorKind::Utf8
-                } else {
-                    DecodeErrorKind::Syntax
-                };
-                return Err(DecodeError::at(at, kind));
-            };
-            rest = next;
-        }
-        Ok(Text::escaped(inside))
+        Ok(Text::plain(inside))
     }
 
     /// RFC 8259 §6: `-`, digits without a leading zero, a fraction, an exponent.
@@ -208,58 +281,50 @@ impl<'a> Source<'a> for Tokens<'a> {
         if !negative && !matches!(self.peek(), Some(b'0'..=b'9')) {
             return Err(self.unexpected("a number"));
         }
-        let mut mantissa = Some(0_u64);
-        let mut push = |digit: u8| {
-            mantissa = mantissa
-                .and_then(|all| all.checked_mul(10))
-                .and_then(|all| all.checked_add(u64::from(digit)));
-        };
         // "0" alone, or digits that begin with another one.
-        if !self.take(b'0') && self.digits(&mut push) == 0 {
+        let mut mantissa = 0_u64;
+        let mut digits = match self.take(b'0') {
+            true => 1,
+            false => self.digits(&mut mantissa),
+        };
+        if digits == 0 {
             return Err(self.malformed());
         }
         let mut fraction = 0;
+        let mut exponent = 0;
         let mut integer = true;
         if self.take(b'.') {
             integer = false;
-            fraction = self.digits(&mut push);
+            fraction = self.digits(&mut mantissa);
+            digits = digits.saturating_add(fraction);
             if fraction == 0 {
                 return Err(self.malformed());
             }
         }
-        let mut exponent = 0_i64;
-        if self.take(b'e') || self.take(b'E') {
+        if let Some(b'e' | b'E') = self.peek() {
             integer = false;
-            let minus = self.take(b'-');
-            if !minus {
-                self.take(b'+');
-            }
-            let count = self.digits(|digit| {
-                exponent = exponent.saturating_mul(10).saturating_add(i64::from(digit));
-            });
-            if count == 0 {
-                return Err(self.malformed());
-            }
-            if minus {
-                exponent = exponent.saturating_neg();
-            }
+            exponent = self.exponent()?;
         }
         if let Some(b'0'..=b'9') = self.peek() {
             return Err(self.malformed()); // a leading zero
         }
+        let text = || self.bytes.get(start..self.offset).unwrap_or_default();
+        // Nineteen digits fit into 64 bits, whatever they are.
+        let mantissa = match digits {
+            0..=19 => Some(mantissa),
+            _ => checked_mantissa(text()),
+        };
+        let fraction = i64::try_from(fraction).unwrap_or(i64::MAX);
+        let exponent = exponent.saturating_sub(fraction);
         let exact = match mantissa {
             Some(mantissa) if integer => Number::signed(negative, mantissa, true),
-            Some(mantissa) => {
-                let fraction = i64::try_from(fraction).unwrap_or(i64::MAX);
-                Number::whole_decimal(negative, mantissa, exponent.saturating_sub(fraction))
-            }
+            Some(mantissa) => Number::short_decimal(negative, mantissa, exponent),
             None => None,
         };
         if let Some(exact) = exact {
             return Ok(exact);
         }
-        let text = self.bytes.get(start..self.offset).unwrap_or_default();
-        let float = core::str::from_utf8(text)
+        let float = core::str::from_utf8(text())
             .ok()
             .and_then(|text| text.parse::<f64>().ok());
         match float {

@@ -4,7 +4,9 @@
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
-use crate::{Data, EncodeError, Fields, Number, Text, Value, number::Repr, out::Out};
+use crate::{
+    Data, EncodeError, Fields, Number, Text, Value, number::Repr, out::Room, scan::plain_len,
+};
 
 /// Writes records as JSON into a buffer of the caller, without white space, in the order
 /// `bver bn bt bu bv bs n u t v s ut`.
@@ -13,134 +15,182 @@ use crate::{Data, EncodeError, Fields, Number, Text, Value, number::Repr, out::O
 /// digits. A record that fails leaves what was written before it as it was.
 #[derive(Debug)]
 pub struct Writer<'b> {
-    out: Out<'b>,
+    out: &'b mut [u8],
+    len: usize,
 }
 
 impl<'b> Writer<'b> {
     /// Writes from the start of `out`.
     #[must_use]
     pub const fn new(out: &'b mut [u8]) -> Self {
-        Self {
-            out: Out {
-                buffer: out,
-                len: 0,
-            },
-        }
+        Self { out, len: 0 }
     }
 
     /// Writes a record.
     ///
     /// # Errors
     /// [`EncodeError::NoRoom`]; [`EncodeError::NotFinite`], since JSON has neither infinities nor NaN.
+    #[inline]
     pub fn record(&mut self, fields: &Fields<'_>) -> Result<(), EncodeError> {
-        let before = self.out.len;
-        let written = self.object(fields);
-        if written.is_err() {
-            self.out.len = before;
+        let all = self.out.len();
+        let room = self.out.get_mut(self.len..).ok_or(EncodeError::NoRoom)?;
+        let mut object = Object { room: Room(room) };
+        object.write(if self.len == 0 { b'[' } else { b',' }, fields)?;
+        let end = all.saturating_sub(object.room.len());
+        // Each member begins with a comma; that of the first one becomes the brace.
+        if let Some(first) = self.out.get_mut(self.len.saturating_add(1)) {
+            *first = b'{';
         }
-        written
+        self.len = end;
+        Ok(())
     }
 
     /// Ends the pack and returns it.
     ///
     /// # Errors
     /// [`EncodeError::NoRoom`].
-    pub fn finish(mut self) -> Result<&'b [u8], EncodeError> {
-        self.out
-            .push(if self.out.len == 0 { b"[]" } else { b"]" })?;
-        let Out { buffer, len } = self.out;
-        Ok(buffer.get(..len).unwrap_or_default())
+    pub fn finish(self) -> Result<&'b [u8], EncodeError> {
+        let end: &[u8] = if self.len == 0 { b"[]" } else { b"]" };
+        let (buffer, all) = (self.out, self.len.saturating_add(end.len()));
+        let room = buffer.get_mut(self.len..all).ok_or(EncodeError::NoRoom)?;
+        room.copy_from_slice(end);
+        buffer.get(..all).ok_or(EncodeError::NoRoom)
     }
+}
 
-    fn object(&mut self, fields: &Fields<'_>) -> Result<(), EncodeError> {
-        let out = &mut self.out;
-        out.push(if out.len == 0 { b"[{" } else { b",{" })?;
-        let mut members = Members { out, first: true };
-        members.number("\"bver\":", fields.base_version)?;
-        members.text("\"bn\":", fields.base_name)?;
-        members.number("\"bt\":", fields.base_time)?;
-        members.text("\"bu\":", fields.base_unit)?;
-        members.number("\"bv\":", fields.base_value)?;
-        members.number("\"bs\":", fields.base_sum)?;
-        members.text("\"n\":", fields.name)?;
-        members.text("\"u\":", fields.unit)?;
-        members.number("\"t\":", fields.time)?;
-        match fields.value {
-            Some(Value::Number(value)) => members.number("\"v\":", Some(value))?,
-            Some(Value::String(value)) => members.text("\"vs\":", Some(value))?,
-            Some(Value::ObjectLink(value)) => members.text("\"vlo\":", Some(value))?,
-            Some(Value::Boolean(true)) => members.label("\"vb\":true")?,
-            Some(Value::Boolean(false)) => members.label("\"vb\":false")?,
-            Some(Value::Null) => members.label("\"v\":null")?,
-            Some(Value::Data(value)) => {
-                members.label("\"vd\":")?;
-                data(members.out, &value)?;
-            }
+struct Object<'b> {
+    room: Room<'b>,
+}
+
+impl Object<'_> {
+    #[inline]
+    fn write(&mut self, separator: u8, fields: &Fields<'_>) -> Result<(), EncodeError> {
+        self.room.push(&[separator])?;
+        let before = self.room.len();
+        if fields.has_base() {
+            self.base(fields)?;
+        }
+        if let Some(name) = &fields.name {
+            self.text(b",\"n\":\"", name)?;
+        }
+        if let Some(unit) = &fields.unit {
+            self.text(b",\"u\":\"", unit)?;
+        }
+        if let Some(time) = fields.time {
+            self.number(b",\"t\":", time)?;
+        }
+        match &fields.value {
+            Some(Value::Number(value)) => self.number(b",\"v\":", *value)?,
+            Some(Value::String(value)) => self.text(b",\"vs\":\"", value)?,
+            Some(value) => self.value(value)?,
             None => {}
         }
-        members.number("\"s\":", fields.sum)?;
-        members.number("\"ut\":", fields.update_time)?;
-        self.out.push(b"}")
-    }
-}
-
-struct Members<'o, 'b> {
-    out: &'o mut Out<'b>,
-    first: bool,
-}
-
-impl Members<'_, '_> {
-    #[inline]
-    fn label(&mut self, label: &str) -> Result<(), EncodeError> {
-        if !self.first {
-            self.out.push(b",")?;
+        if let Some(sum) = fields.sum {
+            self.number(b",\"s\":", sum)?;
         }
-        self.first = false;
-        self.out.push(label.as_bytes())
+        if let Some(time) = fields.update_time {
+            self.number(b",\"ut\":", time)?;
+        }
+        if self.room.len() == before {
+            self.room.push(b"{")?;
+        }
+        self.room.push(b"}")
+    }
+
+    #[inline(never)]
+    fn base(&mut self, fields: &Fields<'_>) -> Result<(), EncodeError> {
+        if let Some(version) = fields.base_version {
+            self.number(b",\"bver\":", version)?;
+        }
+        if let Some(name) = &fields.base_name {
+            self.text(b",\"bn\":\"", name)?;
+        }
+        if let Some(time) = fields.base_time {
+            self.number(b",\"bt\":", time)?;
+        }
+        if let Some(unit) = &fields.base_unit {
+            self.text(b",\"bu\":\"", unit)?;
+        }
+        if let Some(value) = fields.base_value {
+            self.number(b",\"bv\":", value)?;
+        }
+        if let Some(sum) = fields.base_sum {
+            self.number(b",\"bs\":", sum)?;
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn value(&mut self, value: &Value<'_>) -> Result<(), EncodeError> {
+        match value {
+            Value::Number(value) => self.number(b",\"v\":", *value),
+            Value::String(value) => self.text(b",\"vs\":\"", value),
+            Value::ObjectLink(value) => self.text(b",\"vlo\":\"", value),
+            Value::Boolean(true) => self.room.push(b",\"vb\":true"),
+            Value::Boolean(false) => self.room.push(b",\"vb\":false"),
+            Value::Null => self.room.push(b",\"v\":null"),
+            Value::Data(value) => {
+                self.room.push(b",\"vd\":")?;
+                data(&mut self.room, value)
+            }
+        }
+    }
+
+    /// A member whose value is a string; `label` ends with its opening quotation mark.
+    #[inline]
+    fn text<const N: usize>(
+        &mut self,
+        label: &[u8; N],
+        text: &Text<'_>,
+    ) -> Result<(), EncodeError> {
+        self.room.push(label)?;
+        match text.as_str() {
+            Some(text) if plain_len(text.as_bytes()) == text.len() => {
+                self.room.copy(text.as_bytes())?;
+            }
+            _ => inside(&mut self.room, text)?,
+        }
+        self.room.push(b"\"")
     }
 
     #[inline]
-    fn text(&mut self, label: &str, text: Option<Text<'_>>) -> Result<(), EncodeError> {
-        let Some(text) = text else { return Ok(()) };
-        self.label(label)?;
-        string(self.out, &text)
-    }
-
-    #[inline]
-    fn number(&mut self, label: &str, number: Option<Number>) -> Result<(), EncodeError> {
-        let Some(value) = number else { return Ok(()) };
-        self.label(label)?;
-        match value.repr() {
-            Repr::Signed(value) => integer(self.out, value < 0, value.unsigned_abs()),
-            Repr::Unsigned(value) => integer(self.out, false, value),
-            Repr::Float(value) => float(self.out, value),
+    fn number<const N: usize>(
+        &mut self,
+        label: &[u8; N],
+        number: Number,
+    ) -> Result<(), EncodeError> {
+        self.room.push(label)?;
+        match number.repr() {
+            Repr::Signed(value) => integer(&mut self.room, value < 0, value.unsigned_abs()),
+            Repr::Unsigned(value) => integer(&mut self.room, false, value),
+            Repr::Float(value) => float(&mut self.room, value),
         }
     }
 }
 
-fn string(out: &mut Out<'_>, text: &Text<'_>) -> Result<(), EncodeError> {
-    out.push(b"\"")?;
+/// The inside of a string that needs escapes, or is not in one piece.
+#[inline(never)]
+fn inside(out: &mut Room<'_>, text: &Text<'_>) -> Result<(), EncodeError> {
     for piece in text.pieces() {
         let mut utf8 = [0; 4];
         let mut rest = piece.as_bytes(&mut utf8);
-        while let Some(at) = rest
-            .iter()
-            .position(|byte| matches!(byte, b'"' | b'\\' | ..0x20))
-        {
-            let (plain, special) = rest.split_at_checked(at).unwrap_or_default();
-            out.push(plain)?;
-            let Some((&byte, after)) = special.split_first() else {
-                break;
-            };
+        while let (plain, Some((&byte, after))) = split_plain(rest) {
+            out.copy(plain)?;
             escape(out, byte)?;
             rest = after;
         }
-        out.push(rest)?;
+        out.copy(rest)?;
     }
-    out.push(b"\"")
+    Ok(())
 }
 
-fn escape(out: &mut Out<'_>, byte: u8) -> Result<(), EncodeError> {
+/// What comes before the first byte that must be escaped, that byte, and what follows.
+fn split_plain(bytes: &[u8]) -> (&[u8], Option<(&u8, &[u8])>) {
+    let (plain, special) = bytes.split_at_checked(plain_len(bytes)).unwrap_or_default();
+    (plain, special.split_first())
+}
+
+fn escape(out: &mut Room<'_>, byte: u8) -> Result<(), EncodeError> {
     match byte {
         b'"' => out.push(b"\\\""),
         b'\\' => out.push(b"\\\\"),
@@ -162,7 +212,7 @@ const fn hex(digit: u8) -> u8 {
 }
 
 /// Base64url without padding (RFC 8428 §5).
-fn data(out: &mut Out<'_>, data: &Data<'_>) -> Result<(), EncodeError> {
+fn data(out: &mut Room<'_>, data: &Data<'_>) -> Result<(), EncodeError> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let digit = |group: u32, shift: u32| {
         DIGITS
@@ -201,25 +251,41 @@ fn data(out: &mut Out<'_>, data: &Data<'_>) -> Result<(), EncodeError> {
 }
 
 #[inline]
-fn integer(out: &mut Out<'_>, negative: bool, magnitude: u64) -> Result<(), EncodeError> {
-    let mut digits = [b'-'; 21];
+fn integer(out: &mut Room<'_>, negative: bool, magnitude: u64) -> Result<(), EncodeError> {
+    if negative {
+        out.push(b"-")?;
+    }
+    match magnitude {
+        0..10 => out.push(&[digit(magnitude)]),
+        10..100 => out.push(&[digit(magnitude / 10), digit(magnitude)]),
+        100..1000 => out.push(&decimal(magnitude)),
+        _ => long_integer(out, magnitude),
+    }
+}
+
+fn long_integer(out: &mut Room<'_>, magnitude: u64) -> Result<(), EncodeError> {
+    let mut digits = [0; 20];
     let mut left = magnitude;
     let mut start = digits.len();
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0'.wrapping_add(u8::try_from(left % 10).unwrap_or(0));
+    for place in digits.iter_mut().rev() {
+        *place = digit(left);
         start = start.saturating_sub(1);
         left /= 10;
         if left == 0 {
             break;
         }
     }
-    if negative {
-        out.push(b"-")?;
-    }
-    out.push(digits.get(start..).unwrap_or_default())
+    out.copy(digits.get(start..).unwrap_or_default())
 }
 
-fn float(out: &mut Out<'_>, value: f64) -> Result<(), EncodeError> {
+/// The last digit.
+#[inline]
+fn digit(number: u64) -> u8 {
+    #[allow(clippy::cast_possible_truncation)] // below ten
+    b'0'.wrapping_add((number % 10) as u8)
+}
+
+fn float(out: &mut Room<'_>, value: f64) -> Result<(), EncodeError> {
     if !value.is_finite() {
         return Err(EncodeError::NotFinite);
     }
@@ -265,8 +331,8 @@ fn thousandths(magnitude: f64) -> Option<u64> {
 }
 
 /// The last three digits.
+#[inline]
 fn decimal(number: u64) -> [u8; 3] {
-    let digit = |number: u64| b'0'.wrapping_add(u8::try_from(number % 10).unwrap_or(0));
     [digit(number / 100), digit(number / 10), digit(number)]
 }
 
