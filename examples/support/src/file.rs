@@ -17,9 +17,13 @@ pub fn read_file<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
     })?;
     toml::from_str(&text).map_err(|error| FileError::Parse {
         path: path.to_owned(),
-        line: error
-            .span()
-            .map(|span| 1 + text.get(..span.start).unwrap_or_default().matches('\n').count()),
+        line: error.span().map(|span| {
+            1 + text
+                .get(..span.start)
+                .unwrap_or_default()
+                .matches('\n')
+                .count()
+        }),
         message: error.message().to_owned(),
     })
 }

@@ -18,6 +18,8 @@ extern "C" fn rust_eh_personality() {}
 pub extern "C" fn main() -> i32 {
     let message = coap_codec::Message::decode(b"\x40\x01\x12\x34").is_ok();
     let tlv = lwm2m_tlv::Reader::new(b"\xc1\x09\x64").next().is_some();
-    let json = senml::json::Reader::new(b"[{\"n\":\"/3/0/9\",\"v\":100}]").next().is_some();
+    let json = senml::json::Reader::new(b"[{\"n\":\"/3/0/9\",\"v\":100}]")
+        .next()
+        .is_some();
     i32::from(!(message && tlv && json))
 }
