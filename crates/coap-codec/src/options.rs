@@ -188,6 +188,9 @@ impl<'a> Options<'a> {
     /// refuse: one not in that list, one that stands again though it may not, one whose length
     /// its definition does not allow, or text that is not UTF-8.
     ///
+    /// Uri-Path and Uri-Query are left to whoever serves the path, also where they are not UTF-8:
+    /// the option is understood, its value is a bad request (4.00).
+    ///
     /// A request with such an option is answered 4.02 or ignored;
     /// [`triage`](crate::triage()) applies the rule.
     ///
@@ -359,9 +362,14 @@ impl<'a> Options<'a> {
 
 /// The first option of a run may stand; a second only where the definition repeats.
 fn is_allowed(definition: &OptionDefinition, value: &[u8], again: bool) -> bool {
+    let any_bytes = definition.format != OptionFormat::String
+        || matches!(
+            definition.number,
+            OptionNumber::URI_PATH | OptionNumber::URI_QUERY
+        );
     definition.allows_len(value.len())
         && (definition.repeatable || !again)
-        && (definition.format != OptionFormat::String || core::str::from_utf8(value).is_ok())
+        && (any_bytes || core::str::from_utf8(value).is_ok())
 }
 
 /// Reads the extension of an option nibble that is not 15.

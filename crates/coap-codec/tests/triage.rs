@@ -156,8 +156,38 @@ const ROWS: &[Row] = &[
         ],
     ),
     (
-        "Uri-Path that is not UTF-8",
+        "Uri-Path that is not UTF-8: a bad request, which its handler tells",
         b"\x40\x01\x12\x34\xb2\xc3\x28",
+        [
+            Deliver,
+            Deliver,
+            Ignore("code_for_type"),
+            Ignore("code_for_type"),
+        ],
+    ),
+    (
+        "Uri-Query that is not UTF-8",
+        b"\x40\x02\x12\x34\xb2rd\x45ep=\xff\xfe",
+        [
+            Deliver,
+            Deliver,
+            Ignore("code_for_type"),
+            Ignore("code_for_type"),
+        ],
+    ),
+    (
+        "Uri-Host that is not UTF-8",
+        b"\x40\x01\x12\x34\x32\xc3\x28",
+        [
+            BadOption(3),
+            Ignore("critical_option"),
+            Ignore("code_for_type"),
+            Ignore("code_for_type"),
+        ],
+    ),
+    (
+        "Uri-Path of 256 bytes",
+        &OVERLONG,
         [
             BadOption(11),
             Ignore("critical_option"),
@@ -166,6 +196,14 @@ const ROWS: &[Row] = &[
         ],
     ),
 ];
+
+/// GET with one Uri-Path of 256 bytes: nibble 13, and 243 more.
+const OVERLONG: [u8; 262] = {
+    let mut wire = [b'a'; 262];
+    (wire[0], wire[1], wire[2], wire[3]) = (0x40, 0x01, 0x12, 0x34);
+    (wire[4], wire[5]) = (0xbd, 243);
+    wire
+};
 
 const UNDERSTOOD: &[OptionNumber] = &[
     OptionNumber::URI_HOST,
