@@ -33,16 +33,16 @@ pub enum Lookup<'a> {
     Unavailable,
 }
 
-/// Who may come without security.
+/// Who may come without security although no record says anything about it: a record overrides.
 #[derive(Clone, Copy, Eq, PartialEq, Hash, Debug, Default)]
 #[expect(clippy::exhaustive_enums, reason = "the three settings of one switch")]
 pub enum NoSecPolicy {
-    /// Every endpoint that has no credential.
+    /// Every endpoint that has no record.
     #[default]
     Open,
-    /// Endpoints whose record says so.
+    /// Only endpoints whose record says so.
     Known,
-    /// Nobody, whatever a record says.
+    /// As `Known`, and others are told that NoSec is off.
     Off,
 }
 
@@ -63,7 +63,7 @@ pub struct Access<'a> {
     pub record: Lookup<'a>,
     /// Who holds the live registration of the endpoint, if there is one.
     pub holder: Option<&'a Identity>,
-    /// Who may come without security.
+    /// Who may come without security where no record tells.
     pub nosec: NoSecPolicy,
 }
 
@@ -158,8 +158,8 @@ fn admit_nosec(access: &Access<'_>, recorded: Option<bool>) -> Result<Grant, Rea
         return Err(Reason::CredentialRequired);
     }
     match (access.nosec, recorded) {
-        (NoSecPolicy::Off, _) => Err(Reason::NoSecOff),
         (_, Some(true)) => Ok(Grant::Record),
+        (NoSecPolicy::Off, _) => Err(Reason::NoSecOff),
         (NoSecPolicy::Open, None) => Ok(Grant::OpenNoSec),
         (NoSecPolicy::Known, None) | (_, Some(false)) => Err(Reason::EndpointNotAdmitted),
     }

@@ -19,7 +19,7 @@ pub enum Reason {
     IdentityMismatch,
     /// The endpoint has a credential and somebody claimed it without one.
     CredentialRequired,
-    /// Devices without security are not let in at all.
+    /// Devices without security are let in only by a record, and there is none that does.
     NoSecOff,
     /// No registration stands at the location, or none belongs to the sender.
     UnknownRegistration,
@@ -101,7 +101,7 @@ impl fmt::Display for Reason {
             Self::CredentialRequired => {
                 "the endpoint has a credential and cannot come in without security"
             }
-            Self::NoSecOff => "devices without security are not let in",
+            Self::NoSecOff => "devices without security are let in only by a record",
             Self::UnknownRegistration => "there is no such registration",
             Self::NotOwner => "the registration belongs to another identity",
             Self::WrongListener => "the device registered on another address of this server",

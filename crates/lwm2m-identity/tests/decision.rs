@@ -101,13 +101,16 @@ fn ruling_34_a_record_overrides() {
     let (open, locked) = (DeviceRecord::nosec(), DeviceRecord::default());
     let nosec =
         |record, policy| authorize(&register(&Identity::None, Lookup::Found(record), policy));
-    assert_eq!(nosec(&open, NoSecPolicy::Open), Ok(Grant::Record));
-    assert_eq!(nosec(&open, NoSecPolicy::Known), Ok(Grant::Record));
-    assert_eq!(nosec(&open, NoSecPolicy::Off), Err(Reason::NoSecOff));
-    assert_eq!(
-        nosec(&locked, NoSecPolicy::Open),
-        Err(Reason::EndpointNotAdmitted)
-    );
+    for policy in POLICIES {
+        assert_eq!(nosec(&open, policy), Ok(Grant::Record), "{policy:?}");
+    }
+    for (policy, reason) in [
+        (NoSecPolicy::Open, Reason::EndpointNotAdmitted),
+        (NoSecPolicy::Known, Reason::EndpointNotAdmitted),
+        (NoSecPolicy::Off, Reason::NoSecOff),
+    ] {
+        assert_eq!(nosec(&locked, policy), Err(reason), "{policy:?}");
+    }
     assert_eq!(
         authorize(&register(
             &x509(&["lamp"]),
