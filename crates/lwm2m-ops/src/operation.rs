@@ -169,13 +169,19 @@ wrap!(Downlink: Read Discover Write Execute Create Delete Observe Cancel);
 /// # Errors
 /// A [`Refusal`] with the code to answer. Nothing was done.
 pub fn decode(cx: &DecodeContext<'_>, request: &Request) -> Result<Operation, Refusal> {
-    if !request.code.is_request() {
+    // Methods that exist in no specification (0.08 to 0.31) are not allowed on any path.
+    if !(Code::GET..=Code::IPATCH).contains(&request.code) {
         return Err(Reason::MethodNotAllowed.into());
     }
     // RFC 7252 §5.4.1: an unrecognised critical option is answered with 4.02. Those of the
     // message layer were consumed there; the ones listed are what operations know.
     if has_bad_option(request.options.as_options()) {
         return Err(Reason::BadOption.into());
+    }
+    // RFC 7252 §5.10.1: every segment is UTF-8.
+    let mut path = request.options.as_options().uri_path();
+    if path.any(|segment| segment.is_err()) {
+        return Err(Reason::NotUtf8.into());
     }
     match cx.interface {
         Interface::Registration => decode_registration(cx, request).map(Operation::Uplink),

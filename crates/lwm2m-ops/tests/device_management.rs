@@ -368,7 +368,7 @@ fn hostile_k17_paths() {
         .options
         .insert(OptionNumber::URI_PATH, b"\xff\xfe")
         .unwrap();
-    assert_eq!(refused(&binary), (Code::BAD_REQUEST, Reason::BadPath));
+    assert_eq!(refused(&binary), (Code::BAD_REQUEST, Reason::NotUtf8));
 }
 
 /// R28: objects under an alternate path.

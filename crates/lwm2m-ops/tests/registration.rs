@@ -5,7 +5,9 @@
 //! implementations differ; R1–R24 are features of Eclipse Leshan; K and L rows are hostile
 //! inputs known from other implementations.
 
-use coap_codec::{Code, ContentFormat, Message, OptionNumber, Request, Response};
+use coap_codec::{
+    Code, ContentFormat, DecodeLimits, Message, OptionNumber, Request, Response, Triage, triage,
+};
 use lwm2m_model::Lwm2mVersion;
 use lwm2m_ops::{
     Binding, DecodeContext, Deregister, DeregisterAnswer, IllegalRequest, Lifetime, Location,
@@ -306,6 +308,32 @@ fn names_numbers_and_unknown_parameters() {
     assert_eq!(refusal.parameter, Some("ep"));
 }
 
+/// Ruling 28, through the judge of datagrams: text that is not UTF-8 is a bad request, no option
+/// that nobody knows.
+#[test]
+fn bytes_that_are_no_text() {
+    let understood = [OptionNumber::URI_PATH, OptionNumber::URI_QUERY];
+    for (what, datagram, parameter) in [
+        ("ep", "40 02 00 01 B2 72 64 45 65 70 3D FF FE", Some("ep")),
+        ("another", "40 02 00 01 B2 72 64 43 61 3D FF", None),
+        ("cut", "40 02 00 01 B2 72 64 44 65 70 3D C3", Some("ep")),
+        ("location", "40 02 00 01 B2 72 64 02 C3 28", None),
+        ("the path", "40 02 00 01 B2 C3 28", None),
+    ] {
+        let datagram = bytes(datagram);
+        let Triage::Deliver(message) = triage(&datagram, &understood, DecodeLimits::RFC7252) else {
+            panic!("{what}")
+        };
+        let refusal = serve(&Request::from(&message)).expect_err(what);
+        let expected = (Code::BAD_REQUEST, Reason::NotUtf8, parameter);
+        assert_eq!(
+            (refusal.code, refusal.reason, refusal.parameter),
+            expected,
+            "{what}"
+        );
+    }
+}
+
 /// L18: content of endpoint names. Data, kept as it is; what shows it escapes it.
 #[test]
 fn hostile_l18_endpoint_names_are_data() {
@@ -366,6 +394,9 @@ fn methods_and_paths() {
         (Code::PUT, &["rd", "5a3f"], Code::METHOD_NOT_ALLOWED, Reason::MethodNotAllowed),
         (Code(0x08), &["rd"], Code::METHOD_NOT_ALLOWED, Reason::MethodNotAllowed),
         (Code(0x1f), &["rd"], Code::METHOD_NOT_ALLOWED, Reason::MethodNotAllowed),
+        (Code(0x10), &[], Code::METHOD_NOT_ALLOWED, Reason::MethodNotAllowed),
+        (Code(0x08), &["foo"], Code::METHOD_NOT_ALLOWED, Reason::MethodNotAllowed),
+        (Code::CONTENT, &["rd"], Code::METHOD_NOT_ALLOWED, Reason::MethodNotAllowed),
         (Code::POST, &[], Code::NOT_FOUND, Reason::NotFound),
         (Code::POST, &["RD"], Code::NOT_FOUND, Reason::NotFound),
         (Code::GET, &["3", "0"], Code::NOT_FOUND, Reason::NotFound),
