@@ -128,7 +128,7 @@ fn back_off_as_the_server_object_says() {
 
 /// Row L09 of the hostile list, registration half: a server that is away for an hour sees fewer and fewer attempts.
 #[test]
-fn l09_an_unreachable_server_is_asked_less_and_less() {
+fn hostile_l09_an_unreachable_server_is_asked_less_and_less() {
     let mut account = account(ONE, 60);
     account.settings.retry_count = Some(100);
     let times = attempts(account, Config::new("bench"), 3600);

@@ -347,7 +347,7 @@ fn write_codes() {
 
 /// K23: "write to each R-only resource → 4.05", Short Server ID among them.
 #[test]
-fn k23_read_only_resources_are_not_written() {
+fn hostile_k23_read_only_resources_are_not_written() {
     let mut device = bench();
     let mut seen = 0;
     let mut targets = Vec::new();
@@ -473,7 +473,7 @@ fn unknown_resources_in_an_instance_are_passed_over() {
 
 /// C12: sizes at the edges, and the device lives on.
 #[test]
-fn c12_sizes_of_values() {
+fn hostile_c12_sizes_of_values() {
     let mut device = bench();
     for len in [1, 13, 33, 64 * 1024] {
         let digits = vec![b'9'; len];

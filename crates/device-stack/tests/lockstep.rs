@@ -341,7 +341,7 @@ fn four_kilobytes_written_and_read_in_blocks() {
 
 /// Rows A28 and A29: garbage from the server's own address disturbs neither a transfer nor a request under way.
 #[test]
-fn a28_a29_garbage_in_between_changes_nothing() {
+fn hostile_a28_a29_garbage_in_between_changes_nothing() {
     let garbage: &[&[u8]] = &[
         b"",
         b"\x00",

@@ -38,3 +38,31 @@ pub(crate) fn from_rfc3339(text: &str) -> Result<i64, bool> {
 const YEAR_0: i64 = -62_167_219_200;
 /// 9999-12-30T22:00:00Z, where jiff's range ends
 const YEAR_9999: i64 = 253_402_207_200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// K21 (RUSTSEC-2026-0009): one fixed grammar. What other grammars would follow deep is refused at its first letter.
+    #[test]
+    fn hostile_k21_only_rfc_3339_is_a_time() {
+        assert_eq!(from_rfc3339("2013-05-02T10:40:15Z"), Ok(1_367_491_215));
+        let comments = format!(
+            "Thu, 02 May 2013 10:40:15 {}{}",
+            "(".repeat(100_000),
+            ")".repeat(100_000)
+        );
+        let digits = format!("2013-05-02T10:40:15.{}Z", "9".repeat(100_000));
+        for text in [
+            "",
+            "Thu, 02 May 2013 10:40:15 +0000",
+            "2013-05-02",
+            "2013-W18-4T10:40:15Z",
+            "1367491215",
+            &comments,
+            &digits,
+        ] {
+            assert!(from_rfc3339(text).is_err(), "{:.40}", text);
+        }
+    }
+}
