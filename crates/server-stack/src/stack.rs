@@ -1,4 +1,5 @@
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use coap_endpoint::{CloseReason, Endpoint, PeerInfo, RequestId, RequestOptions, StrangerVerdict};
@@ -25,6 +26,8 @@ pub struct ServerStack {
     peers: Peers,
     uplinks: Uplinks,
     calls: HashMap<CallId, Call>,
+    /// The calls to each address, in the order in which they began.
+    calls_to: HashMap<Target, Vec<CallId>>,
     requests: HashMap<RequestId, CallId>,
     events: VecDeque<Event>,
     effects: VecDeque<Effect>,
@@ -67,6 +70,7 @@ impl ServerStack {
             peers: Peers::new(config.peers),
             uplinks: Uplinks::new(&config),
             calls: HashMap::new(),
+            calls_to: HashMap::new(),
             requests: HashMap::new(),
             events: VecDeque::new(),
             effects: VecDeque::new(),
@@ -152,16 +156,10 @@ impl ServerStack {
         self.pump(now);
     }
 
-    /// Ends all calls to an address with [`CallFailure::Cancelled`]: the device registered anew,
-    /// moved or left, and what it was asked before has no meaning any more.
+    /// Ends all calls to an address with [`CallFailure::Cancelled`], in the order in which they began: the
+    /// device registered anew, moved or left, and what it was asked before has no meaning any more.
     pub fn cancel_target(&mut self, now: Instant, target: Target) {
-        let ended: alloc::vec::Vec<CallId> = self
-            .calls
-            .iter()
-            .filter(|(_, running)| running.target == target)
-            .map(|(&call, _)| call)
-            .collect();
-        for call in ended {
+        for call in self.calls_to.remove(&target).unwrap_or_default() {
             let observing = self.calls.get(&call).is_some_and(|call| call.observing);
             self.cancel(now, call);
             self.events.push_back(if observing {
@@ -261,6 +259,7 @@ impl ServerStack {
         let request = self.coap.request(now, peer, request, options)?;
         self.peers.count_call(peer, true);
         self.requests.insert(request, call);
+        self.calls_to.entry(target).or_default().push(call);
         self.calls.insert(
             call,
             Call {
@@ -431,6 +430,13 @@ impl ServerStack {
     fn forget(&mut self, request: RequestId) -> Option<(CallId, Call)> {
         let call = self.requests.remove(&request)?;
         self.peers.count_call(request.peer(), false);
-        Some((call, self.calls.remove(&call)?))
+        let running = self.calls.remove(&call)?;
+        if let Some(calls) = self.calls_to.get_mut(&running.target) {
+            calls.retain(|&other| other != call);
+            if calls.is_empty() {
+                self.calls_to.remove(&running.target);
+            }
+        }
+        Some((call, running))
     }
 }
