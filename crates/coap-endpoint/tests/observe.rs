@@ -204,6 +204,28 @@ fn reset_ends_the_relation() {
     }
 }
 
+/// A client that has forgotten an observation and asks anew may cross with a state that it rejects: the Reset is of the
+/// former request.
+#[test]
+fn a_reset_of_a_state_from_before_the_renewal_means_nothing() {
+    for how in [Notify::Confirmable, Notify::NonConfirmable] {
+        let mut script = Script::new();
+        let relation = register(&mut script, 1, b"t", b"p").unwrap();
+        told(&mut script);
+        notify(&mut script, relation, "a", how);
+        let (_, mid, ..) = told(&mut script);
+        assert_eq!(register(&mut script, 2, b"u", b"p"), Some(relation));
+        told(&mut script);
+        script.feed(&empty(Type::Reset, mid));
+        assert_eq!(script.endpoint.tables().relations, 1);
+        notify(&mut script, relation, "b", how);
+        let (_, mid, token, ..) = told(&mut script);
+        assert_eq!(token, b"u");
+        script.feed(&empty(Type::Reset, mid));
+        assert_eq!(ended(&mut script), RelationEnd::Reset);
+    }
+}
+
 #[test]
 fn deregistration() {
     let mut script = Script::new();

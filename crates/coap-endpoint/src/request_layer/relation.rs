@@ -60,6 +60,8 @@ impl PeerState {
             relation.token = asked.token;
             relation.key = asked.key;
             relation.block2 = asked.block2;
+            // A Reset that is on its way rejects what was sent before the peer asked anew.
+            relation.recent = [None; 4];
             relation.pending = None;
             relation.busy = false;
             relation.due = false;
