@@ -7,6 +7,9 @@ use core::time::Duration;
 #[non_exhaustive]
 pub struct Config {
     /// Transmission parameters and limits of the CoAP layer.
+    ///
+    /// An observation outlives a notification that nobody acknowledged (`observe.keep_on_timeout`): it ends with the
+    /// registration and not before, as the server would never learn of it.
     pub coap: coap_endpoint::Config,
     /// The largest datagram to send, in bytes: 1152 is safe on the internet.
     pub max_datagram: usize,
@@ -19,6 +22,7 @@ impl Default for Config {
         let mut coap = coap_endpoint::Config::default();
         // A device speaks with a few servers; its tables need no room for a fleet.
         coap.limits.peers = 64;
+        coap.observe.keep_on_timeout = true;
         Self {
             coap,
             max_datagram: 1152,

@@ -40,6 +40,9 @@ pub struct DeviceStack {
     sent: Vec<Sent>,
     /// Names of the device core and of the CoAP layer for the same relations.
     relations: Vec<(Relation, RelationId)>,
+    /// Those whose last notification nobody acknowledged. The server is told again once it has shown, by its answer
+    /// to an Update, that it is there.
+    unheard: Vec<RelationId>,
     next_relation: u64,
     generation: u32,
     effects: VecDeque<Effect>,
@@ -94,6 +97,7 @@ impl DeviceStack {
             links: Vec::new(),
             sent: Vec::new(),
             relations: Vec::new(),
+            unheard: Vec::new(),
             next_relation: 1,
             generation: 0,
             effects: VecDeque::new(),
@@ -255,11 +259,18 @@ impl DeviceStack {
                 ..
             } => self.serve(now, peer, exchange, &request, confirmable, relation),
             CoapEvent::Response {
-                request, response, ..
+                request,
+                response,
+                peer,
+                ..
             } => {
                 if let Some(sent) = self.take_sent(request) {
                     let result = UplinkResult::from_response(&sent.uplink, &response);
+                    let there = result == UplinkResult::Changed;
                     self.device.handle_result(now, sent.ticket, result);
+                    if there {
+                        self.tell_again(peer);
+                    }
                 }
             }
             CoapEvent::Failed {
@@ -274,6 +285,11 @@ impl DeviceStack {
                 if let Some(relation) = self.relation_of(relation) {
                     self.device.relation_due(relation);
                 }
+            }
+            CoapEvent::NotificationUnacknowledged { relation, .. }
+                if self.relation_of(relation).is_some() && !self.unheard.contains(&relation) =>
+            {
+                self.unheard.push(relation);
             }
             CoapEvent::PeerIdle { peer, .. } => self.peer_idle(now, peer),
             // A device observes nothing, pings nobody, and trusts the addresses that its accounts name.
@@ -547,7 +563,20 @@ impl DeviceStack {
             .relations
             .iter()
             .position(|(known, _)| *known == relation)?;
-        Some(self.relations.swap_remove(at).1)
+        let id = self.relations.swap_remove(at).1;
+        self.unheard.retain(|unheard| *unheard != id);
+        Some(id)
+    }
+
+    /// Has the server at `peer` told the present state of what it has missed.
+    fn tell_again(&mut self, peer: Peer) {
+        let missed = self.unheard.extract_if(.., |id| id.peer() == peer);
+        let missed: Vec<RelationId> = missed.collect();
+        for id in missed {
+            if let Some(relation) = self.relation_of(id) {
+                self.device.relation_due(relation);
+            }
+        }
     }
 
     fn relation_ended(&mut self, id: RelationId) {

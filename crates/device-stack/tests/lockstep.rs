@@ -262,6 +262,47 @@ fn observe_notify_and_cancel() {
     assert_eq!(stack.endpoint().tables().relations, 0);
 }
 
+/// LwM2M 1.2 Core: an observation ends with the registration. A server that was away for a while does not know that
+/// it missed something, so nothing may end without its knowledge, and it is told once it is there again.
+#[test]
+fn a_notification_that_nobody_heard_is_told_again() {
+    let mut stack = registered();
+    let observe = request(Code::GET, 9, "3303/0/5700", &[OBSERVE, ACCEPT_TEXT], b"");
+    exchange(&mut stack, at(1), &observe);
+    stack
+        .device_mut()
+        .set(&path!(3303, 0, 5700), Value::Float(21.0))
+        .unwrap();
+    let bytes = only(&mut stack, at(2));
+    // 62 to 93 s, five transmissions: nobody answers.
+    let mut sent = 1;
+    while let Some(next) = stack.poll_timeout().filter(|next| *next < at(200)) {
+        stack.handle_timeout(next);
+        for (_, again) in common::sent(&mut stack, next) {
+            assert_eq!(again, bytes);
+            sent += 1;
+        }
+    }
+    assert_eq!(sent, 5);
+    assert_eq!(stack.endpoint().stats().timeouts, 1);
+    assert_eq!(stack.endpoint().tables().relations, 1);
+    events(&mut stack);
+    nothing(&mut stack, at(206));
+
+    stack.handle_timeout(at(207));
+    let update = only(&mut stack, at(207));
+    assert_eq!(code(&update), Code::POST);
+    receive(&mut stack, at(207), &answer(&update, Code::CHANGED, &[]));
+    let bytes = only(&mut stack, at(207));
+    let notification = Message::decode(&bytes).unwrap();
+    assert_eq!(notification.token(), 9_u16.to_be_bytes());
+    assert_eq!(notification.payload(), b"21");
+    let ack = coap_codec::empty_message(Type::Acknowledgement, notification.message_id());
+    receive(&mut stack, at(207), &ack);
+    assert!(matches!(&events(&mut stack)[..], [Event::Updated { .. }]));
+    nothing(&mut stack, at(208));
+}
+
 #[test]
 fn a_reset_ends_an_observation() {
     let mut stack = registered();
