@@ -489,7 +489,6 @@ impl Sink for Weak<Shared> {
                 if diff.address {
                     shared.leave(&previous, "the device moved to another address");
                 }
-                let again = diff.address || diff.objects;
                 tracing::debug!(
                     event = "registration.updated",
                     ep = registration.endpoint(),
@@ -503,9 +502,8 @@ impl Sink for Weak<Shared> {
                         diff,
                     },
                 );
-                if again {
-                    shared.observe_again(registration);
-                }
+                // What did not come about may do so now: the device is there.
+                shared.observe_again(registration);
             }
             Registry::Removed {
                 registration,

@@ -298,6 +298,43 @@ async fn reads_writes_executes_and_observes() {
     assert!(handle.observations("dev2").is_empty());
 }
 
+/// A device that registers may not know it yet when it is asked to observe, and the request is lost. Its next Update
+/// is the next opportunity, not its next registration.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wanted_and_failed_is_asked_for_again_after_an_update() {
+    let (_server, handle, address) = server(1).await;
+    let mut device = Device::new(address).await;
+    let location = device.register("dev4").await;
+    let caller = handle.clone();
+    let observe = tokio::spawn(async move {
+        let options = CallOptions::default();
+        caller.observe("dev4", path!(3303, 0, 5700), options).await
+    });
+    let request = device.receive().await;
+    let mid = Message::decode(&request).unwrap().message_id();
+    let reset = coap_codec::empty_message(Type::Reset, mid);
+    device.socket.send(&reset).await.unwrap();
+    assert!(observe.await.unwrap().is_err());
+    assert_eq!(handle.observations("dev4")[0].state.as_str(), "waiting");
+
+    let mut events = handle.events(None);
+    let answer = device.ask(Code::POST, &location, &[], b"").await;
+    assert_eq!(Message::decode(&answer).unwrap().code(), Code::CHANGED);
+    let request = device.receive().await;
+    assert_eq!(
+        Message::decode(&request).unwrap().options().observe(),
+        Some(0)
+    );
+    device.answer(&request, Code::CONTENT, Some(1), b"20").await;
+    event(&mut events, "observation.started").await;
+    assert_eq!(handle.observations("dev4")[0].state.as_str(), "active");
+    // One that runs is left alone.
+    let answer = device.ask(Code::POST, &location, &[], b"").await;
+    assert_eq!(Message::decode(&answer).unwrap().code(), Code::CHANGED);
+    let more = tokio::time::timeout(Duration::from_millis(200), device.receive()).await;
+    assert!(more.is_err(), "nothing more is asked");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_fails_when_nobody_answers_or_the_device_is_unknown() {
     let (_server, handle, address) = server(1).await;
