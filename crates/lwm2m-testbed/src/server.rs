@@ -495,9 +495,7 @@ impl ServerNode {
                 if diff.address {
                     self.leave(now, previous);
                 }
-                if diff.address || diff.objects {
-                    self.observe_again(now, registration);
-                }
+                self.observe_again(now, registration);
             }
             Registry::Removed { registration, .. } => self.leave(now, registration),
             _ => {}

@@ -322,6 +322,11 @@ impl World {
         outcome.expect("a call ends")
     }
 
+    /// What came of a call, once, if it is over. A restart of the server forgets all calls.
+    pub fn outcome(&mut self, call: CallId) -> Option<Outcome> {
+        self.server.result(call)
+    }
+
     /// Sends an operation and waits for the answer.
     ///
     /// # Errors
