@@ -28,22 +28,12 @@ impl Object for Uptime {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let def = ObjectDef::new(32_769, "Uptime", Version::V1_0)
-        .with_resource(ResourceDef::new(
-            0,
-            "Seconds",
-            Operations::R,
-            ValueType::Float,
-        ))
-        .with_resource(ResourceDef::new(
-            1,
-            "Restart",
-            Operations::E,
-            ValueType::None,
-        ));
-    let server = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "coap://localhost".into());
+    let seconds = ResourceDef::new(0, "Seconds", Operations::R, ValueType::Float);
+    let restart = ResourceDef::new(1, "Restart", Operations::E, ValueType::None);
+    let def = ObjectDef::new(32_769, "Uptime", Version::V1_0);
+    let def = def.with_resource(seconds).with_resource(restart);
+    let server = std::env::args().nth(1);
+    let server = server.unwrap_or_else(|| "coap://localhost".into());
     let client = Client::builder().endpoint("own-object").server(server);
     let client = client.object(Uptime(def, Instant::now())).start().await?;
     let mut events = client.events();

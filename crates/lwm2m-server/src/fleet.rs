@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use coap_codec::ContentFormat;
@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::EventKind;
 use crate::call::{CallError, ReadAnswer};
 use crate::clock::Clock;
+use crate::counters::Counters;
 use crate::handle::{DeviceFilter, DevicePage, ServerInfo, done};
 use crate::hub::Hub;
 use crate::observations::Observations;
@@ -43,7 +44,7 @@ pub(crate) struct ShardLink {
     pub(crate) commands: mpsc::UnboundedSender<Command>,
     /// Calls that somebody waits for.
     pub(crate) waiting: AtomicU64,
-    pub(crate) stats: Arc<Mutex<coap_endpoint::Stats>>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Shared {
@@ -107,10 +108,7 @@ impl Shared {
     pub(crate) fn info(&self) -> ServerInfo {
         let mut coap = coap_endpoint::Stats::default();
         for shard in &self.shards {
-            add(
-                &mut coap,
-                &shard.stats.lock().unwrap_or_else(PoisonError::into_inner),
-            );
+            shard.counters.add_to(&mut coap);
         }
         ServerInfo {
             endpoints: self
@@ -605,15 +603,6 @@ impl std::fmt::Debug for Shared {
             .field("addresses", &self.addresses)
             .finish_non_exhaustive()
     }
-}
-
-/// Counters of two shards together.
-fn add(total: &mut coap_endpoint::Stats, shard: &coap_endpoint::Stats) {
-    macro_rules! sum {
-        ($($field:ident)*) => { $(total.$field = total.$field.saturating_add(shard.$field);)* };
-    }
-    sum!(received sent received_bytes sent_bytes ignored rejected duplicates retransmissions timeouts
-        dedup_evicted bodies_evicted overloads challenges dropped);
 }
 
 fn target(device: &Registration) -> Target {

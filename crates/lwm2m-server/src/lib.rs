@@ -5,6 +5,7 @@ mod batch;
 mod call;
 mod clock;
 mod config;
+mod counters;
 mod event;
 mod fleet;
 mod handle;

@@ -1,7 +1,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use lwm2m_model::Models;
@@ -75,7 +75,7 @@ impl Server {
                 ShardLink {
                     commands,
                     waiting: AtomicU64::new(0),
-                    stats: Arc::new(Mutex::default()),
+                    counters: Arc::default(),
                 }
             })
             .collect();
@@ -112,7 +112,7 @@ impl Server {
                     partitions: partitions.clone(),
                     fleet,
                     clock,
-                    stats: Arc::clone(&link.stats),
+                    counters: Arc::clone(&link.counters),
                     grace: config.shutdown_grace,
                 },
             );

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use server_stack::{CallFailure, CallId, Effect, Event, ServerStack, Target};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batch::{Inbox, Listener};
+use crate::counters::Counters;
 use crate::{clock::Clock, partition::Partition};
 
 /// What a shard is told by the rest of the server.
@@ -76,7 +77,7 @@ pub(crate) struct Surroundings {
     pub(crate) fleet: Arc<dyn Fleet>,
     pub(crate) clock: Clock,
     /// Where the counters are left for whoever asks.
-    pub(crate) stats: Arc<Mutex<coap_endpoint::Stats>>,
+    pub(crate) counters: Arc<Counters>,
     /// How long a shutdown waits.
     pub(crate) grace: Duration,
 }
@@ -228,11 +229,7 @@ impl Shard {
             self.tell(event);
         }
         self.send();
-        *self
-            .around
-            .stats
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = self.stack.stats();
+        self.around.counters.publish(&self.stack.stats());
     }
 
     fn tell(&mut self, event: Event) {

@@ -1,0 +1,30 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use coap_endpoint::Stats;
+
+macro_rules! counters {
+    ($($name:ident)*) => {
+        /// A shard's counters, left by the shard for whoever asks. Neither waits for the other.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $($name: AtomicU64,)*
+        }
+
+        impl Counters {
+            /// Leaves the present counts.
+            pub(crate) fn publish(&self, stats: &Stats) {
+                $(self.$name.store(stats.$name, Ordering::Relaxed);)*
+            }
+
+            /// Adds the last counts left.
+            pub(crate) fn add_to(&self, total: &mut Stats) {
+                $(total.$name = total.$name.saturating_add(self.$name.load(Ordering::Relaxed));)*
+            }
+        }
+    };
+}
+
+counters!(
+    received sent received_bytes sent_bytes ignored rejected duplicates retransmissions timeouts
+    dedup_evicted bodies_evicted overloads challenges dropped
+);
