@@ -82,8 +82,10 @@ pub(crate) struct Surroundings {
     pub(crate) grace: Duration,
 }
 
-/// Commands taken before answers are sent, and datagrams sent at once.
+/// Datagrams sent at once.
 const BATCH: usize = 32;
+/// Commands taken before answers are sent and datagrams are read again.
+const COMMANDS: usize = 256;
 /// Room for a datagram to be sent; longer ones than [`server_stack::Config::max_datagram`] are not made.
 const SLOT: usize = 2048;
 
@@ -166,41 +168,32 @@ impl Shard {
         }
     }
 
-    fn obey(&mut self, first: Command) {
-        let mut next = Some(first);
-        for _ in 0..BATCH {
-            let Some(command) = next else { return };
-            let now = self.around.clock.now();
-            match command {
-                Command::Call(command) => {
-                    let CallCommand {
-                        call,
-                        target,
-                        root,
-                        operation,
-                        timeout,
-                        reply,
-                    } = *command;
-                    self.calls.insert(call, reply);
-                    self.stack
-                        .call(now, call, target, &root, operation, timeout);
-                }
-                Command::Cancel(call) => {
-                    self.calls.remove(&call);
-                    self.stack.cancel(now, call);
-                }
-                Command::CancelActively(call) => self.stack.cancel_actively(now, call),
-                Command::CancelTarget(target) => self.stack.cancel_target(now, target),
-                Command::Registry(outcome) => self.stack.handle_registry(now, &outcome),
-                Command::Stop => {
-                    self.stop_by = Some(tokio::time::Instant::now() + self.around.grace);
-                }
+    fn obey(&mut self, command: Command) {
+        let now = self.around.clock.now();
+        match command {
+            Command::Call(command) => {
+                let CallCommand {
+                    call,
+                    target,
+                    root,
+                    operation,
+                    timeout,
+                    reply,
+                } = *command;
+                self.calls.insert(call, reply);
+                self.stack
+                    .call(now, call, target, &root, operation, timeout);
             }
-            next = self.commands.try_recv().ok();
-        }
-        // The one taken in excess of a batch is obeyed before the next pause.
-        if let Some(command) = next {
-            self.obey(command);
+            Command::Cancel(call) => {
+                self.calls.remove(&call);
+                self.stack.cancel(now, call);
+            }
+            Command::CancelActively(call) => self.stack.cancel_actively(now, call),
+            Command::CancelTarget(target) => self.stack.cancel_target(now, target),
+            Command::Registry(outcome) => self.stack.handle_registry(now, &outcome),
+            Command::Stop => {
+                self.stop_by = Some(tokio::time::Instant::now() + self.around.grace);
+            }
         }
     }
 
@@ -222,8 +215,11 @@ impl Shard {
             }
         }
         // Outcomes that came at once are in the channel; take them now so that they are sent now.
-        while let Ok(command) = self.commands.try_recv() {
-            self.obey(command);
+        for _ in 0..COMMANDS {
+            match self.commands.try_recv() {
+                Ok(command) => self.obey(command),
+                Err(_) => break,
+            }
         }
         while let Some(event) = self.stack.poll_event() {
             self.tell(event);
