@@ -121,6 +121,8 @@ async fn start(settings: &Settings, models: Arc<Models>) -> Result<Server, Box<d
     // Who reaches a loopback listener is on this machine: reasons may go over the wire.
     config.stack.explain_to_strangers =
         config.coap.iter().all(|address| address.ip().is_loopback());
+    // The memory store ends with the process, so a second copy of each registration would keep nothing.
+    config.registry.keep = false;
     match Server::start(config, MemoryStore::new(), models).await {
         Err(lwm2m_server::StartError::Bind {
             address, source, ..
