@@ -12,7 +12,8 @@ use crate::{DecodeError, DecodeErrorKind, Limits, Number, Text, Value, source::S
 pub struct Record<'a> {
     /// The base name and the name, one after the other.
     pub name: Name<'a>,
-    /// The unit, of this record or the base unit.
+    /// The unit, of this record or the base unit. A base unit stands in many records and is as long
+    /// as the payload lets it be: bound it before copying it for each.
     pub unit: Option<Text<'a>>,
     /// The value, base value added to a number. A composite request has none.
     pub value: Option<Value<'a>>,
@@ -206,8 +207,14 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    pub(crate) fn set_name(&mut self, name: Text<'a>) {
+    /// Puts a base name in force. It is read again for each record that follows, so one that is
+    /// short but takes much of the payload (CBOR allows empty chunks without end) is refused.
+    pub(crate) fn set_name(&mut self, name: Text<'a>) -> Result<(), DecodeErrorKind> {
+        if name.raw_len() > self.limits.name_len.saturating_mul(MAX_RAW_PER_BYTE) {
+            return Err(DecodeErrorKind::NameTooLong);
+        }
         (self.name, self.name_len) = (name, name.len());
+        Ok(())
     }
 
     /// Refuses a payload that is too long.
@@ -270,6 +277,10 @@ impl<'a> Base<'a> {
         Ok(())
     }
 }
+
+/// More bytes of the payload than one byte of a name can need: a chunk of one byte has up to nine
+/// before it, an escape in JSON takes six.
+const MAX_RAW_PER_BYTE: usize = 16;
 
 fn add(base: Option<Number>, own: Option<Number>) -> Result<Option<Number>, DecodeErrorKind> {
     match (base, own) {

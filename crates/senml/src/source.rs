@@ -108,7 +108,11 @@ impl<'a> Resolver<'a> {
         source: &mut S,
     ) -> Result<(), DecodeError> {
         match label {
-            Label::BaseName => self.set_name(source.text()?),
+            Label::BaseName => {
+                let offset = source.offset();
+                self.set_name(source.text()?)
+                    .map_err(|kind| DecodeError::at(offset, kind))?;
+            }
             Label::BaseTime => self.base.time = Some(finite(source)?),
             Label::BaseUnit => self.base.unit = Some(source.text()?),
             Label::BaseValue => self.base.value = Some(finite(source)?),

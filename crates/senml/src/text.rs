@@ -68,6 +68,14 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The bytes that the text takes in the payload, escapes and heads of chunks counted.
+    pub(crate) const fn raw_len(&self) -> usize {
+        match self.0 {
+            Repr::Plain(text) | Repr::Escaped(text) => text.len(),
+            Repr::Chunked(chunks) => chunks.len(),
+        }
+    }
+
     #[inline(never)]
     fn decoded_len(&self) -> usize {
         self.pieces()

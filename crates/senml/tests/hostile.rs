@@ -612,6 +612,36 @@ fn hostile_k13_names_versions_and_labels() {
     );
 }
 
+/// A base name of empty chunks is short, and would be read through again for each record.
+#[test]
+fn hostile_k13_base_name_of_empty_chunks() {
+    let pack = |chunks: usize, records: usize| {
+        let mut pack = hex("9F BF 21 7F 62 2F 61");
+        pack.resize(pack.len() + chunks, 0x60);
+        pack.extend(hex("FF 00 61 62 02 01 FF"));
+        for _ in 1..records {
+            pack.extend(hex("A2 00 61 62 02 01"));
+        }
+        pack.push(0xff);
+        pack
+    };
+    let read_all = |pack: &[u8]| {
+        let (count, error) = read(cbor::Reader::new(pack), pack.len());
+        (count, error.map(|error| error.kind))
+    };
+    assert_eq!(read_all(&pack(100, 3)), (3, None));
+    assert_eq!(read_all(&pack(400_000, 65_000)), (0, Some(NameTooLong)));
+    // The longest name in the smallest chunks, each with the longest head, is a name.
+    let mut name = hex("81 A1 21 7F");
+    for _ in 0..255 {
+        name.extend(hex("7B 0000000000000001 61"));
+    }
+    name.push(0xff);
+    assert_eq!(read_all(&name), (1, None));
+    let escaped = format!(r#"[{{"bn":"{}"}}]"#, r"\u0061".repeat(255));
+    assert_eq!(json_error(escaped), None);
+}
+
 #[test]
 fn limits_hold() {
     let mut limits = Limits::default();
