@@ -6,9 +6,9 @@ mod common;
 use coap_codec::{Code, ContentFormat as Cf};
 use common::{DEVICE_SENML_JSON, device_senml_cbor, device_tlv, hex};
 use lwm2m_model::{
-    Context, Models, Node, ObjectDef, Operations, Resource, ResourceDef, Value, ValueType, Version,
-    path,
-    payload::{PayloadErrorKind as Kind, decode},
+    Context, Instance, Models, Node, ObjectDef, Operations, Resource, ResourceDef, Value,
+    ValueType, Version, path,
+    payload::{PayloadErrorKind as Kind, decode, encode},
 };
 
 /// C12 (CVE-2026-23747 to -23749), text half: numbers of 13 bytes, 33 bytes and 64 KiB, payloads of 0 and 1 byte.
@@ -165,6 +165,67 @@ fn hostile_k14_opaque_values_of_a_bootstrap_write() {
     assert_eq!(value(3).as_bytes(), Some(&b"test-jb"[..]));
     assert_eq!(value(4).as_bytes(), Some(&b""[..]));
     assert_eq!(value(5).as_bytes(), Some(&hex(key)[..]));
+}
+
+/// K17 and ruling 31, as names of records: none of these is a path, and none is taken for one.
+#[test]
+fn hostile_k17_names_of_records() {
+    let models = Models::builtin();
+    let rooted = Context::new(&models).with_root("/lwm2m");
+    let cx = Context::new(&models);
+    let read = |cx: &Context<'_>, name: &str| {
+        let pack = format!(r#"[{{"n":"{name}","v":100}}]"#);
+        decode(cx, Cf::SENML_JSON, &path!(3), pack.as_bytes()).map_err(|error| error.kind)
+    };
+    for name in [
+        "//3/0/9",
+        "/3//0/9",
+        "/3/0//9",
+        "/3/0/65535",
+        "/3/65535/9",
+        "/65535/0/0",
+        "/65536/0/0",
+        "/03/0/9",
+        "/3/0/09",
+        "/3/0/9/0/0",
+        "/3/0/-9",
+        "/3/0/+9",
+        "/3/0/ 9",
+        "/%33/0/9",
+        "/3/0/9?",
+        "/",
+    ] {
+        let error = read(&cx, name).expect_err(name);
+        let told = matches!(error, Kind::Name(_)) || error == Kind::OutsidePath;
+        assert!(told, "{name}: {error:?}");
+        assert!(read(&rooted, &format!("/lwm2m{name}")).is_err(), "{name}");
+    }
+    assert!(read(&rooted, "//lwm2m/3/0/9").is_err());
+    assert!(read(&rooted, "/lwm2mx/3/0/9").is_err());
+    for cx in [&cx, &rooted] {
+        assert!(read(cx, "/3/0/9").is_ok());
+    }
+    assert!(read(&rooted, "/lwm2m/3/0/9").is_ok());
+}
+
+/// K24 (Leshan 82c568cd0): what 10 000 resources take while they are written.
+#[test]
+fn hostile_k24_ten_thousand_resources() {
+    let models = Models::builtin();
+    let cx = Context::new(&models);
+    for value in [Value::Integer(1), Value::from("twenty bytes of text")] {
+        let resources = (0..10_000).map(|id| Resource::single(id, value.clone()));
+        let node = Node::Instance(Instance::new(0, resources.collect()));
+        for format in [Cf::TLV, Cf::SENML_JSON, Cf::SENML_CBOR] {
+            let payload = encode(&cx, format, &path!(33_000, 0), &node).unwrap();
+            assert!(payload.capacity() <= 2 * payload.len() + 256, "{format}");
+            let decoded = decode(&cx, format, &path!(33_000, 0), &payload).unwrap();
+            let Node::Instance(instance) = decoded.node else {
+                unreachable!()
+            };
+            assert_eq!(instance.resources.len(), 10_000, "{format}");
+        }
+    }
 }
 
 /// K22: bytes of one format announced as another are refused whole: nothing of them is there to be written.

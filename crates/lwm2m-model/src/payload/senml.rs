@@ -150,14 +150,13 @@ fn name(judge: &mut Judge<'_>, target: &Path, record: &Record<'_>) -> Result<Pat
     let fault = |kind| PayloadError::new(*target, record.offset, kind);
     let whole = record.name.to_cow();
     let absolute = whole.strip_prefix('/');
-    let name = absolute.unwrap_or(&whole);
     let below_root = judge
         .prefix()
-        .and_then(|root| name.strip_prefix(root))
+        .and_then(|root| absolute.unwrap_or(&whole).strip_prefix(root))
         .filter(|rest| rest.starts_with('/'));
     let path: Path = match below_root {
         Some(rest) => rest.parse(),
-        None => name.parse(),
+        None => whole.parse(),
     }
     .map_err(|error: crate::PathError| fault(PayloadErrorKind::Name(error.kind)))?;
     if !path.starts_with(target) {
