@@ -1,7 +1,7 @@
 //! Prints every field of a CoAP datagram given in hexadecimal.
 //!
 //! ```text
-//! cargo run --example decode_hex -- "41 01 20 01 42 60 51 33 01 30 01 39 62 2d 16"
+//! cargo run -p coap-codec --example decode_hex -- "41 01 20 01 42 60 51 33 01 30 01 39 62 2d 16"
 //! ```
 
 use std::process::ExitCode;
