@@ -437,6 +437,32 @@ fn merged_commits_survive_a_bad_store() {
 }
 
 #[test]
+fn a_renewal_survives_a_store_that_fails_between_conflict_and_load() {
+    let mut server = Server::new();
+    let id = server.register(&nosec(A), &["ep=lamp", "lwm2m=1.1", "lt=600"]);
+    server.pass(secs(1));
+    assert_eq!(server.update(&nosec(A), &id, &[]), Code::CHANGED);
+    let record = server.store.load(&key("lamp")).unwrap();
+    let mut batch = Batch::new();
+    batch.put(record.key, record.value, None);
+    server.store.commit(batch).unwrap();
+    server.now = server.now + secs(60);
+    server.registry.handle_timeout(server.now);
+    let commit = effects(&mut server).pop().unwrap();
+    answer(&mut server, commit);
+    let load = effects(&mut server).pop().unwrap();
+    assert!(matches!(load, Effect::Load { .. }));
+    server.broken = Some(Broken::Down);
+    answer(&mut server, load);
+    assert_eq!(server.registry.stats().held_back, 1);
+    server.broken = None;
+    server.pass(secs(200)); // the conflict again, then the commit
+    let renewed = server.registry.by_id(&id).unwrap();
+    assert_eq!(stored(&server, "lamp").as_ref(), Some(renewed));
+    assert_eq!(server.registry.stats().held_back, 0);
+}
+
+#[test]
 fn an_operation_that_came_in_time_beats_the_expiry() {
     for store_answers in [true, false] {
         let mut server = Server::new();

@@ -217,6 +217,10 @@ impl Registry {
 
     pub(super) fn recovered(&mut self, now: Instant, recover: &Recover, result: EffectResult) {
         let EffectResult::Loaded(Ok(stored)) = result else {
+            // Nobody knows what stands there: the next merged commit will ask again.
+            if let Some(slot) = self.book.find_secret(&recover.secret) {
+                self.hold_back(now, slot);
+            }
             return;
         };
         // An operation that is running looks after the record itself.
