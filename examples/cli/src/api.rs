@@ -199,6 +199,9 @@ impl Api {
         if let Some(token) = &self.token {
             request = request.header("authorization", token.header());
         }
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
         let body = match body {
             Some(json) => SendBody::from_json(json),
             None => Ok(SendBody::none()),

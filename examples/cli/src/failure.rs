@@ -76,7 +76,10 @@ impl Failure {
         };
         let mut failure = Self::new(exit_code(status, &problem), message);
         failure.code = member("code").map(str::to_owned);
-        if let Some(code) = member("coap_code") {
+        // Where the detail does not name it already.
+        if let Some(code) =
+            member("coap_code").filter(|code| !detail.unwrap_or_default().contains(code))
+        {
             failure.details.push(("device", in_words(code)));
         }
         if let Some(field) = member("field") {

@@ -303,7 +303,7 @@ fn problems_are_told_and_choose_the_exit_code() {
             json!({"title": "The device refused", "detail": "the device answered 4.04 (Not Found): \u{1b}[2J", "code": "device_error",
                 "coap_code": "4.04", "hint": "discover the object"}),
             3,
-            "lwm2m: The device refused: the device answered 4.04 (Not Found): \\u{1b}[2J\n  device: 4.04 Not Found\n  hint: discover the object\n",
+            "lwm2m: The device refused: the device answered 4.04 (Not Found): \\u{1b}[2J\n  hint: discover the object\n",
         ),
         (
             "504 Gateway Timeout",

@@ -154,7 +154,8 @@ impl Server {
 /// A request in one line; `None` when the connection was closed without one.
 fn request(stream: &mut TcpStream) -> Option<String> {
     let mut reader = BufReader::new(stream);
-    let (mut first, mut length, mut token) = (String::new(), 0, false);
+    let (mut first, mut length) = (String::new(), 0);
+    let (mut token, mut is_json) = (false, false);
     if reader.read_line(&mut first).unwrap() == 0 {
         return None;
     }
@@ -169,6 +170,7 @@ fn request(stream: &mut TcpStream) -> Option<String> {
         match name.to_lowercase().as_str() {
             "content-length" => length = value.parse().unwrap(),
             "authorization" => token = value == "Bearer secret",
+            "content-type" => is_json = value == "application/json",
             _ => {}
         }
     }
@@ -176,7 +178,8 @@ fn request(stream: &mut TcpStream) -> Option<String> {
     reader.read_exact(&mut body).unwrap();
     let line = first.trim_end().trim_end_matches(" HTTP/1.1");
     let body = match serde_json::from_slice::<Json>(&body) {
-        Ok(json) => format!(" {json}"),
+        Ok(json) if is_json => format!(" {json}"),
+        Ok(json) => format!(" {json} not marked as JSON"),
         Err(_) => String::new(),
     };
     let stranger = if token { "" } else { " without the token" };
