@@ -72,21 +72,34 @@ fn place() -> LocationObject {
     place
 }
 
-/// An object of the registry with one instance: what is mandatory, empty or zero, and all that can be executed.
+/// An object of the registry with one instance, empty or zero: what is mandatory, or everything
+/// where nothing is. What else can be written is taken when it is, all that can be executed does
+/// nothing, and instances are created as that first one.
 fn blank(def: &ObjectDef) -> TableObject {
-    let values = def
-        .resources()
-        .filter(|def| def.is_mandatory() && !def.operations().execute);
-    let values: Vec<Resource> = values.filter_map(|def| blank_resource(&def)).collect();
-    let executables: Vec<u16> = def
-        .resources()
-        .filter(|def| def.operations().execute)
-        .map(|def| def.id())
-        .collect();
-    let object = TableObject::new(def.clone()).with_instance(0, values);
-    executables
-        .into_iter()
-        .fold(object, TableObject::with_executable)
+    let readable = || {
+        def.resources()
+            .filter(|def| !def.operations().execute)
+            .collect::<Vec<_>>()
+    };
+    let mut held = readable();
+    held.retain(ResourceDef::is_mandatory);
+    if held.is_empty() {
+        held = readable();
+    }
+    let values: Vec<Resource> = held.iter().filter_map(blank_resource).collect();
+    let mut object = TableObject::new(def.clone()).with_instance(0, values.clone());
+    for def in def.resources() {
+        let operations = def.operations();
+        if operations.execute {
+            object = object.with_executable(def.id());
+        } else if operations.write {
+            object = object.with_support(def.id());
+        }
+    }
+    if def.is_multiple() {
+        object = object.with_create(values);
+    }
+    object
 }
 
 fn blank_resource(def: &ResourceDef<'_>) -> Option<Resource> {
