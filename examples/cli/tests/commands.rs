@@ -332,7 +332,7 @@ fn problems_are_told_and_choose_the_exit_code() {
         (
             "422 Unprocessable Entity",
             json!({"title": "LwM2M does not allow this request", "detail": "no", "code": "illegal_request"}),
-            1,
+            2,
             "lwm2m: LwM2M does not allow this request: no\n",
         ),
     ];
