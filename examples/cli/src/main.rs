@@ -30,7 +30,7 @@ use crate::settings::Settings;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    support::start_logging(support::LogFormat::Text);
+    support::Logging::new(support::LogFormat::Text).start();
     let clean_up = CleanUp::default();
     interrupt::watch(clean_up.clone());
     let result = run(arguments, &clean_up);

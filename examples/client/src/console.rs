@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use lwm2m_client::{Client, ClientError, LifeError, ServerId, Status, ops::Lifetime};
 use lwm2m_model::{Node, Path, ResourceDef, ResourceValue, Value, ValueType};
+use support::exit;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::{DONE, FAILED, NO_ANSWER, exit_code};
+use crate::exit_code;
 
 /// Carries out commands until `quit`; returns the exit code: that of the last command that failed.
 pub(crate) async fn run(client: Client, interactive: bool) -> u8 {
-    let mut code = DONE;
+    let mut code = exit::DONE;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     loop {
         if interactive {
@@ -47,7 +48,10 @@ struct Problem {
 impl Problem {
     fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { text, code: FAILED }
+        Self {
+            text,
+            code: exit::FAILED,
+        }
     }
 }
 
@@ -57,7 +61,7 @@ impl From<ClientError> for Problem {
             text: error.to_string(),
             code: match error {
                 ClientError::Failed(reason) => exit_code(reason),
-                _ => FAILED,
+                _ => exit::FAILED,
             },
         }
     }
@@ -156,7 +160,7 @@ async fn wait(client: &Client, server: ServerId) -> Result<(), Problem> {
                 "not registered with {server} after {} s",
                 PATIENCE.as_secs()
             ),
-            code: NO_ANSWER,
+            code: exit::UNREACHABLE,
         }),
     }
 }

@@ -1,7 +1,6 @@
 //! A LwM2M client to run: flags and a config file in front of `lwm2m-client`, a console behind it.
 
 mod console;
-mod log;
 mod objects;
 mod options;
 mod simulate;
@@ -10,6 +9,7 @@ use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use lwm2m_client::{Client, Event, Reason, StartError};
 use lwm2m_model::path;
+use support::{Logging, exit};
 
 use crate::options::Options;
 
@@ -19,10 +19,12 @@ async fn main() -> ExitCode {
         Ok(options) => options,
         Err(error) => {
             eprintln!("error: {error}");
-            return WRONG_USAGE.into();
+            return exit::USAGE.into();
         }
     };
-    log::start(options.log, &options.endpoint);
+    Logging::new(options.log)
+        .of_endpoint(&options.endpoint)
+        .start();
     let client = match start(&options).await {
         Ok(client) => client,
         Err(error) => {
@@ -63,27 +65,29 @@ async fn run(client: &Client, options: &Options) -> u8 {
     let mut console = tokio::spawn(console::run(client.clone(), interactive));
     let mut ticks = tokio::time::interval(Duration::from_secs(2));
     let mut tick = 0_u32;
-    // Made once: a signal between two rounds is not missed.
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-    let mut terminated = std::pin::pin!(terminated());
+    let mut stopping = match support::stopping() {
+        Ok(stopping) => std::pin::pin!(stopping),
+        Err(error) => {
+            tracing::error!(reason = %error, "no signals");
+            return exit::FAILED;
+        }
+    };
     loop {
         tokio::select! {
+            // What happened is told before the command that waited for it ends the program.
+            biased;
+            stop = &mut stopping => {
+                tracing::info!("{}", stop.as_str());
+                return stop.exit_code();
+            }
             event = events.next() => match event {
                 Some(event) => on_event(client, &event),
-                None => return DONE,
+                None => return exit::DONE,
             },
-            code = &mut console => return code.unwrap_or(FAILED),
+            code = &mut console => return code.unwrap_or(exit::FAILED),
             _ = ticks.tick(), if options.simulate => {
                 simulate::step(client, tick);
                 tick = tick.wrapping_add(1);
-            }
-            _ = &mut interrupted => {
-                tracing::info!("interrupted");
-                return INTERRUPTED;
-            }
-            () = &mut terminated => {
-                tracing::info!("terminated");
-                return DONE;
             }
         }
     }
@@ -144,22 +148,6 @@ fn reboot(client: &Client) {
     }
 }
 
-#[cfg(unix)]
-async fn terminated() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut signal) => {
-            signal.recv().await;
-        }
-        Err(_) => std::future::pending().await,
-    }
-}
-
-#[cfg(not(unix))]
-async fn terminated() {
-    std::future::pending().await
-}
-
 /// Why the client does not run.
 #[derive(Debug)]
 enum Failure {
@@ -170,9 +158,9 @@ enum Failure {
 impl Failure {
     const fn code(&self) -> u8 {
         match self {
-            Self::Object(_) => WRONG_USAGE,
-            Self::Start(StartError::Endpoint | StartError::Object { .. }) => WRONG_USAGE,
-            Self::Start(_) => FAILED,
+            Self::Object(_) => exit::USAGE,
+            Self::Start(StartError::Endpoint | StartError::Object { .. }) => exit::USAGE,
+            Self::Start(_) => exit::FAILED,
         }
     }
 }
@@ -201,15 +189,8 @@ impl From<StartError> for Failure {
 /// The exit code for a reason why a server could not be asked, or refused.
 const fn exit_code(reason: Reason) -> u8 {
     match reason {
-        Reason::Refused(_) => REFUSED,
-        Reason::NoAnswer | Reason::Reset | Reason::Unreachable => NO_ANSWER,
-        _ => FAILED,
+        Reason::Refused(_) => exit::PEER,
+        Reason::NoAnswer | Reason::Reset | Reason::Unreachable => exit::UNREACHABLE,
+        _ => exit::FAILED,
     }
 }
-
-const DONE: u8 = 0;
-const FAILED: u8 = 1;
-const WRONG_USAGE: u8 = 2;
-const REFUSED: u8 = 3;
-const NO_ANSWER: u8 = 4;
-const INTERRUPTED: u8 = 130;

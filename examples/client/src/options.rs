@@ -1,11 +1,12 @@
 //! Flags, environment, file, default: in this order.
 
-use std::{fmt, fs, path::PathBuf};
+use std::{fmt, path::PathBuf};
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use lwm2m_client::ops::Binding;
 use lwm2m_model::{Lwm2mVersion, Version};
 use serde::Deserialize;
+use support::{LogFormat, read_file};
 
 /// Registers with a LwM2M server and behaves like a device.
 #[derive(Debug, Parser)]
@@ -32,23 +33,12 @@ struct Flags {
     /// Let the temperature change every two seconds
     #[arg(long, env = "LWM2M_SIMULATE")]
     simulate: bool,
-    /// How to write the log on stderr [default: text]
-    #[arg(long, env = "LWM2M_LOG")]
-    log: Option<Log>,
+    /// Log lines as text or json [default: text]
+    #[arg(long, value_name = "FORMAT", env = "LWM2M_LOG")]
+    log: Option<LogFormat>,
     /// TOML file with the same names as the flags, `_` for `-`
     #[arg(long, value_name = "FILE", env = "LWM2M_CONFIG")]
     config: Option<PathBuf>,
-}
-
-/// The form of the log.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Log {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// The config file. A key that is none is an error, with its line.
@@ -62,7 +52,7 @@ struct File {
     lwm2m: Option<String>,
     objects: Option<Vec<u16>>,
     simulate: Option<bool>,
-    log: Option<Log>,
+    log: Option<LogFormat>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,7 +72,7 @@ pub(crate) struct Options {
     pub(crate) version: Lwm2mVersion,
     pub(crate) objects: Vec<u16>,
     pub(crate) simulate: bool,
-    pub(crate) log: Log,
+    pub(crate) log: LogFormat,
 }
 
 impl Options {
@@ -91,13 +81,7 @@ impl Options {
         let flags = Flags::parse();
         let file = match &flags.config {
             None => File::default(),
-            Some(path) => {
-                let wrong = |problem: &dyn fmt::Display| {
-                    UsageError(format!("{}: {problem}", path.display()))
-                };
-                let text = fs::read_to_string(path).map_err(|error| wrong(&error))?;
-                toml::from_str(&text).map_err(|error| wrong(&error))?
-            }
+            Some(path) => read_file(path).map_err(|error| UsageError(error.to_string()))?,
         };
         Self::join(flags, file)
     }
@@ -165,7 +149,7 @@ Examples:
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::{File, Flags, Log, Options};
+    use super::{File, Flags, LogFormat, Options};
 
     fn options(flags: &[&str], file: &str) -> Result<Options, String> {
         let flags = Flags::try_parse_from([&["lwm2m-client"], flags].concat());
@@ -188,7 +172,7 @@ mod tests {
         assert_eq!(options.lifetime, 60);
         assert_eq!(options.objects, [3, 6]);
         assert_eq!(options.servers, ["coap://192.0.2.1"]);
-        assert_eq!(options.log, Log::Json);
+        assert_eq!(options.log, LogFormat::Json);
         assert_eq!(options.binding.to_string(), "U");
     }
 

@@ -1,6 +1,6 @@
 use std::error::Error;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lwm2m_client::{Client, DeviceObject, LocationObject, TableObject, TemperatureObject};
 use lwm2m_console::Token;
@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// Simulated devices that register with a server on this machine.
+#[derive(Default)]
 pub(crate) struct Fleet {
     devices: Vec<Simulated>,
     changes: JoinSet<()>,
@@ -27,16 +28,14 @@ struct Simulated {
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often simulated values change.
 const BEAT: Duration = Duration::from_secs(2);
+/// The resource that names the unit of a sensor's value.
+const SENSOR_UNITS: u16 = 5701;
 
 /// Starts `count` devices of three kinds in turn.
-pub(crate) async fn start(count: u16, handle: &Handle) -> Result<Fleet, Box<dyn Error>> {
+async fn start(count: u16, fleet: &mut Fleet, handle: &Handle) -> Result<(), Box<dyn Error>> {
     let info = handle.info();
     let server = info.endpoints.first().ok_or("no server to register with")?;
     let models = Models::builtin();
-    let mut fleet = Fleet {
-        devices: Vec::new(),
-        changes: JoinSet::new(),
-    };
     for number in 0..count {
         let (kind, value) = match number % 3 {
             0 => ("thermostat", path!(3303, 0, 5700)),
@@ -58,6 +57,7 @@ pub(crate) async fn start(count: u16, handle: &Handle) -> Result<Fleet, Box<dyn 
             _ => {
                 let mut place = LocationObject::default();
                 (place.latitude, place.longitude) = (52.52, 13.405);
+                place.timestamp = now()?;
                 builder.object(place.into_object(&models, Lwm2mVersion::V1_1)?)
             }
         };
@@ -67,11 +67,16 @@ pub(crate) async fn start(count: u16, handle: &Handle) -> Result<Fleet, Box<dyn 
             value,
         });
     }
-    Ok(fleet)
+    Ok(())
 }
 
-/// Waits for the devices, reads a value of each, and sees one change.
-pub(crate) async fn tell(fleet: &mut Fleet, handle: &Handle) -> Result<(), Box<dyn Error>> {
+/// Starts `count` devices, reads a value of each as soon as it is there, and sees one change.
+pub(crate) async fn tell(
+    count: u16,
+    fleet: &mut Fleet,
+    handle: &Handle,
+) -> Result<(), Box<dyn Error>> {
+    start(count, fleet, handle).await?;
     let mut events = handle.events(None);
     for device in &fleet.devices {
         let endpoint = device.endpoint.as_str();
@@ -80,7 +85,8 @@ pub(crate) async fn tell(fleet: &mut Fleet, handle: &Handle) -> Result<(), Box<d
             .read(endpoint, device.value, CallOptions::default())
             .await
             .map_err(|error| format!("{endpoint} {}: {error}", device.value))?;
-        let shown = show(&handle.models(), device.value, &answer.node)?;
+        let unit = unit(handle, device).await;
+        let shown = show(device.value, &answer.node, &unit)?;
         println!("  ✓ {endpoint:<18} registered → {} = {shown}", device.value);
     }
     for device in &fleet.devices {
@@ -95,7 +101,7 @@ pub(crate) async fn tell(fleet: &mut Fleet, handle: &Handle) -> Result<(), Box<d
             .await
             .map_err(|error| format!("observing {endpoint} {path}: {error}"))?;
         let node = within(notified(&mut events, path)).await?;
-        let shown = show(&handle.models(), path, &node)?;
+        let shown = show(path, &node, &unit(handle, device).await)?;
         println!("  ✓ {endpoint:<18} observed   → {path} = {shown}");
     }
     Ok(())
@@ -188,14 +194,10 @@ async fn change(client: Client, path: Path) {
     loop {
         tokio::time::sleep(BEAT).await;
         step += 0.7;
-        let before = match client.get(&path) {
-            Some(Node::Resource(Resource {
-                value: ResourceValue::Single(value),
-                ..
-            })) => value.as_f64(),
-            _ => None,
+        let before = client.get(&path);
+        let Some(before) = before.as_ref().and_then(single).and_then(Value::as_f64) else {
+            return;
         };
-        let Some(before) = before else { return };
         let after = before + f64::sin(step) * 0.3;
         if client.set(&path, (after * 100.0).round() / 100.0).is_err() {
             return;
@@ -204,23 +206,53 @@ async fn change(client: Client, path: Path) {
 }
 
 /// A single value with its unit.
-fn show(models: &Models, path: Path, node: &Node) -> Result<String, Box<dyn Error>> {
-    let Node::Resource(Resource {
-        value: ResourceValue::Single(value),
-        ..
-    }) = node
-    else {
-        return Err(format!("{path} is not a single value").into());
+fn show(path: Path, node: &Node, unit: &str) -> Result<String, Box<dyn Error>> {
+    let value = single(node).ok_or_else(|| format!("{path} is not a single value"))?;
+    Ok(format!("{value} {unit}").trim_end().to_owned())
+}
+
+/// The unit of a device's value: what its definition says, or else what the device says beside it
+/// (Sensor Units, as all sensors of the registry have them).
+async fn unit(handle: &Handle, device: &Simulated) -> String {
+    let models = handle.models();
+    let (object, resource) = (device.value.object_id(), device.value.resource_id());
+    let def = object.and_then(|object| models.object(object, None).def);
+    let def = def
+        .zip(resource)
+        .and_then(|(def, resource)| def.resource(resource));
+    if let Some(unit) = def.and_then(|def| def.unit()) {
+        return unit.to_owned();
+    }
+    let beside = device
+        .value
+        .parent()
+        .and_then(|instance| instance.child(SENSOR_UNITS).ok());
+    let Some(beside) = beside else {
+        return String::new();
     };
-    let unit = path
-        .object_id()
-        .and_then(|object| models.object(object, None).def)
-        .zip(path.resource_id())
-        .and_then(|(def, resource)| def.resource(resource)?.unit());
-    Ok(match unit {
-        Some(unit) => format!("{value} {unit}"),
-        None => value.to_string(),
-    })
+    let answer = handle
+        .read(&device.endpoint, beside, CallOptions::default())
+        .await;
+    match answer.as_ref().ok().and_then(|answer| single(&answer.node)) {
+        Some(Value::String(unit)) => unit.clone(),
+        _ => String::new(),
+    }
+}
+
+fn single(node: &Node) -> Option<&Value> {
+    match node {
+        Node::Resource(Resource {
+            value: ResourceValue::Single(value),
+            ..
+        }) => Some(value),
+        _ => None,
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> Result<i64, Box<dyn Error>> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    Ok(i64::try_from(since.as_secs())?)
 }
 
 async fn within<T>(

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod models;
 mod run;
 mod settings;
 
@@ -12,26 +13,34 @@ use clap::Parser as _;
 use crate::settings::{Arguments, Settings};
 
 fn main() -> ExitCode {
-    let settings = match Settings::resolve(Arguments::parse()) {
+    // Empty is what `VAR= lwm2m-server …` leaves: none.
+    let secret = std::env::var("LWM2M_ADMIN_TOKEN").ok();
+    let secret = secret.filter(|secret| !secret.is_empty());
+    let settings = match Settings::resolve(Arguments::parse(), secret) {
         Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("lwm2m-server: {error}");
-            return ExitCode::from(support::exit::USAGE);
-        }
+        Err(error) => return failed(support::exit::USAGE, &error),
     };
-    support::start_logging(settings.log);
+    let models = match models::load(settings.models.as_deref()) {
+        Ok(models) => models,
+        Err(error) => return failed(support::exit::USAGE, &error),
+    };
+    let logging = support::Logging::new(settings.log.unwrap_or_default());
+    match (settings.demo, settings.log) {
+        // The story is told on standard output; what the log would add stands between its lines.
+        (Some(_), None) => logging.quiet().start(),
+        _ => logging.start(),
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("lwm2m-server: {error}");
-            return ExitCode::from(support::exit::FAILED);
-        }
+        Err(error) => return failed(support::exit::FAILED, &error),
     };
-    match runtime.block_on(run::run(settings)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("lwm2m-server: {error}");
-            ExitCode::from(support::exit::FAILED)
-        }
+    match runtime.block_on(run::run(settings, models)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => failed(support::exit::FAILED, &*error),
     }
+}
+
+fn failed(code: u8, error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("lwm2m-server: {error}");
+    ExitCode::from(code)
 }

@@ -1,8 +1,9 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use lwm2m_console::Token;
 use serde::Deserialize;
 use support::{FileError, LogFormat, read_file};
 
@@ -34,7 +35,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "3", env = "LWM2M_DEMO")]
     demo: Option<u16>,
     /// With --demo: tell the story, check it and exit
-    #[arg(long, requires = "demo")]
+    #[arg(long, env = "LWM2M_ONCE")]
     once: bool,
     /// Read settings from this TOML file; its keys are the flags' names with _ for -
     #[arg(long, value_name = "FILE", env = "LWM2M_CONFIG")]
@@ -66,8 +67,9 @@ struct File {
     http: Option<SocketAddr>,
     models: Option<PathBuf>,
     demo: Option<u16>,
+    once: Option<bool>,
     admin_token_file: Option<PathBuf>,
-    log: Option<String>,
+    log: Option<LogFormat>,
 }
 
 /// What the program does.
@@ -80,42 +82,55 @@ pub(crate) struct Settings {
     pub(crate) models: Option<PathBuf>,
     pub(crate) demo: Option<u16>,
     pub(crate) once: bool,
-    pub(crate) admin_token_file: Option<PathBuf>,
-    pub(crate) log: LogFormat,
+    /// The secret for API and page; a new one is drawn when absent.
+    pub(crate) token: Option<Token>,
+    /// None when nobody chose: then a demonstration keeps its own log short.
+    pub(crate) log: Option<LogFormat>,
 }
 
 /// Why the settings make no sense.
 #[derive(Debug)]
 pub(crate) enum SettingsError {
     File(FileError),
-    Log(String),
+    Token { source: String, why: String },
+    OnceAlone,
 }
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(error) => write!(f, "{error}"),
-            Self::Log(error) => write!(f, "log: {error}"),
+            Self::Token { source, why } => write!(f, "{source}: {why}"),
+            Self::OnceAlone => f.write_str("--once ends a demonstration: add --demo"),
         }
     }
 }
 
 impl Settings {
-    /// Flags and environment before the file, the file before the defaults.
-    pub(crate) fn resolve(arguments: Arguments) -> Result<Self, SettingsError> {
+    /// Flags and environment before the file, the file before the defaults. `secret` is what the
+    /// environment has for a token.
+    pub(crate) fn resolve(
+        arguments: Arguments,
+        secret: Option<String>,
+    ) -> Result<Self, SettingsError> {
         let file: File = match &arguments.config {
             Some(path) => read_file(path).map_err(SettingsError::File)?,
             None => File::default(),
         };
-        let log = match (arguments.log, file.log) {
-            (Some(format), _) => format,
-            (None, Some(text)) => text.parse().map_err(SettingsError::Log)?,
-            (None, None) => LogFormat::default(),
+        let demo = arguments.demo.or(file.demo);
+        let once = arguments.once || file.once.unwrap_or_default();
+        if once && demo.is_none() {
+            return Err(SettingsError::OnceAlone);
+        }
+        let token = match (arguments.admin_token_file, secret, file.admin_token_file) {
+            (Some(path), _, _) | (None, None, Some(path)) => Some(token_file(&path)?),
+            (None, Some(text), _) => Some(token(&text, "LWM2M_ADMIN_TOKEN")?),
+            (None, None, None) => None,
         };
         let given = Some(arguments.coap).filter(|addresses| !addresses.is_empty());
         let given = given.or(file.coap);
         // A run that ends by itself must not fail because a port is taken.
-        let (coap_port, http_port) = if arguments.once { (0, 0) } else { (5683, 8080) };
+        let (coap_port, http_port) = if once { (0, 0) } else { (5683, 8080) };
         Ok(Self {
             coap_is_default: given.is_none(),
             coap: given.unwrap_or_else(|| {
@@ -129,12 +144,30 @@ impl Settings {
                 .or(file.http)
                 .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, http_port))),
             models: arguments.models.or(file.models),
-            demo: arguments.demo.or(file.demo),
-            once: arguments.once,
-            admin_token_file: arguments.admin_token_file.or(file.admin_token_file),
-            log,
+            demo,
+            once,
+            token,
+            log: arguments.log.or(file.log),
         })
     }
+}
+
+fn token_file(path: &Path) -> Result<Token, SettingsError> {
+    let source = format!("--admin-token-file {}", path.display());
+    match std::fs::read_to_string(path) {
+        Ok(text) => token(text.lines().next().unwrap_or_default(), &source),
+        Err(error) => Err(SettingsError::Token {
+            source,
+            why: error.to_string(),
+        }),
+    }
+}
+
+fn token(text: &str, source: &str) -> Result<Token, SettingsError> {
+    Token::new(text).map_err(|error| SettingsError::Token {
+        source: source.to_owned(),
+        why: error.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -147,22 +180,84 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
+    fn resolve(flags: &[&str], secret: Option<&str>) -> Result<Settings, String> {
+        let flags = std::iter::once("lwm2m-server").chain(flags.iter().copied());
+        Settings::resolve(Arguments::parse_from(flags), secret.map(str::to_owned))
+            .map_err(|error| error.to_string())
+    }
+
     #[test]
     fn flags_before_file_before_defaults() {
-        let path = std::env::temp_dir().join(format!("lwm2m-server-{}.toml", std::process::id()));
-        std::fs::write(&path, "http = \"127.0.0.1:1\"\ndemo = 2\nlog = \"json\"\n").unwrap();
-        let path = path.to_str().unwrap().to_owned();
-        let parse = |more: &[&str]| {
-            let words = ["lwm2m-server", "--config", &path];
-            Settings::resolve(Arguments::parse_from(words.iter().chain(more))).unwrap()
-        };
-        let settings = parse(&["--demo", "5"]);
-        assert_eq!(settings.http.port(), 1);
-        assert_eq!(settings.demo, Some(5));
-        assert_eq!(settings.log, LogFormat::Json);
-        assert!(settings.coap_is_default && settings.coap.len() == 2);
-        assert_eq!(parse(&["--http", "127.0.0.1:9"]).http.port(), 9);
-        std::fs::remove_file(&path).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (config, secret) = (folder.path().join("c.toml"), folder.path().join("token"));
+        std::fs::write(&secret, "from-the-file-of-tokens\nsecond line\n").unwrap();
+        let text = format!(
+            "http = \"127.0.0.1:1\"\ndemo = 2\nlog = \"json\"\nadmin_token_file = {secret:?}\n"
+        );
+        std::fs::write(&config, text).unwrap();
+        let (config, secret) = (config.to_str().unwrap(), secret.to_str().unwrap());
+        let by_file = resolve(&["--config", config], None).unwrap();
+        assert_eq!(by_file.http.port(), 1);
+        assert_eq!((by_file.demo, by_file.once), (Some(2), false));
+        assert_eq!(by_file.log, Some(LogFormat::Json));
+        assert!(by_file.coap_is_default && by_file.coap.len() == 2);
+        assert_eq!(by_file.token.unwrap().reveal(), "from-the-file-of-tokens");
+        let environment = Some("from-the-environment");
+        let flags = [
+            "--config",
+            config,
+            "--demo",
+            "5",
+            "--once",
+            "--http",
+            "127.0.0.1:9",
+        ];
+        let by_flags = resolve(&flags, environment).unwrap();
+        assert_eq!(by_flags.http.port(), 9);
+        assert_eq!((by_flags.demo, by_flags.once), (Some(5), true));
+        assert_eq!(by_flags.coap[0].port(), 0);
+        assert_eq!(by_flags.token.unwrap().reveal(), "from-the-environment");
+        let by_flag = resolve(&["--admin-token-file", secret], environment).unwrap();
+        assert_eq!(by_flag.token.unwrap().reveal(), "from-the-file-of-tokens");
+        let plain = resolve(&[], None).unwrap();
+        assert_eq!((plain.http.port(), plain.coap[1].port()), (8080, 5683));
+        assert!(plain.token.is_none() && plain.log.is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        let path = path.to_str().unwrap();
+        for (text, told) in [
+            ("# mine\nhttpp = \"x\"\n", "c.toml:2: unknown field `httpp`"),
+            ("\n\nlog = \"xml\"\n", "c.toml:3: unknown variant `xml`"),
+            (
+                "coap = [\"localhost\"]\n",
+                "c.toml:1: invalid socket address",
+            ),
+            ("once = true\n", "add --demo"),
+        ] {
+            std::fs::write(path, text).unwrap();
+            let error = resolve(&["--config", path], None).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
+        for (flags, secret, told) in [
+            (&["--once"][..], None, "add --demo"),
+            (
+                &[],
+                Some("short"),
+                "LWM2M_ADMIN_TOKEN: an admin token has at least 16",
+            ),
+            (
+                &["--admin-token-file", "no/such"],
+                None,
+                "--admin-token-file no/such: ",
+            ),
+        ] {
+            let error = resolve(flags, secret).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     #[test]

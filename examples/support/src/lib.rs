@@ -1,19 +1,23 @@
-//! What the programs share: logging, configuration files, exit codes.
+//! What the programs share: logging, configuration files, signals, exit codes.
 #![forbid(unsafe_code)]
 
 mod file;
 mod log;
+mod stop;
 
 pub use file::{FileError, read_file};
-pub use log::{LogFormat, start_logging};
+pub use log::{LogFormat, Logging};
+pub use stop::{Stop, stopping};
 
 /// Exit codes of all programs.
 pub mod exit {
+    /// All went well.
+    pub const DONE: u8 = 0;
     /// Something failed.
     pub const FAILED: u8 = 1;
-    /// The command line or a configuration file is wrong.
+    /// The command line, the environment or a configuration file is wrong.
     pub const USAGE: u8 = 2;
-    /// The device answered with an error.
+    /// The other side answered with an error.
     pub const PEER: u8 = 3;
     /// No answer in time, or nobody there.
     pub const UNREACHABLE: u8 = 4;
