@@ -34,7 +34,7 @@ pub struct Config {
     /// Who may come without security. Default: every endpoint that has no credential.
     pub nosec: NoSecPolicy,
     /// Whether an Update without security from another address moves the registration there. If not, it is
-    /// answered with 4.04, upon which a device registers anew. Default `true`.
+    /// answered with 4.04, upon which a device registers anew, and so is a De-register. Default `true`.
     pub follow_address: bool,
     /// Whether registrations are committed to the store. `false` saves the copy where the store is as volatile as
     /// the registry; device records are loaded from it in any case. Default `true`.
