@@ -287,10 +287,14 @@ impl Shared {
                 }
                 let accept = shared.accept(&device, &path, None).unwrap_or_default();
                 if let Ok(observe) = Observe::new(path, accept) {
-                    // What came of it stands with the observation.
-                    let _ = shared
+                    let asked = shared
                         .ask_to_observe(&device, observe, OBSERVE_AGAIN_TIMEOUT)
                         .await;
+                    // What came of it stands with the observation. Who does not answer is not asked for more
+                    // before its next Update: the address may be a victim's, and the registration forged.
+                    if matches!(asked, Err(CallError::Timeout | CallError::Cancelled)) {
+                        return;
+                    }
                 }
             }
         });

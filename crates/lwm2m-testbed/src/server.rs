@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use coap_codec::{Code, ContentFormat};
+use coap_endpoint::Failure;
 use lwm2m_model::{Level, Path};
 use lwm2m_ops::{Downlink, Observe, Reply};
 use registry_core::{REGISTRATION_KIND, Registration, Registry, partition_of};
@@ -127,6 +128,8 @@ pub struct ServerNode {
     results: BTreeMap<CallId, Outcome>,
     observing: BTreeMap<CallId, (String, Path)>,
     observations: BTreeMap<(String, Path), Observation>,
+    /// What a device is still to be asked for again, one after the other.
+    again: BTreeMap<String, VecDeque<Path>>,
     events: Vec<ServerEvent>,
     out: VecDeque<Datagram>,
     /// Calls made, and calls that have ended.
@@ -153,6 +156,7 @@ impl ServerNode {
             results: BTreeMap::new(),
             observing: BTreeMap::new(),
             observations: BTreeMap::new(),
+            again: BTreeMap::new(),
             events: Vec::new(),
             out: VecDeque::new(),
             calls: (0, 0),
@@ -185,6 +189,7 @@ impl ServerNode {
         self.results.clear();
         self.observing.clear();
         self.observations.clear();
+        self.again.clear();
         self.out.clear();
         self.calls = (0, 0);
         self.boot(now);
@@ -517,14 +522,27 @@ impl ServerNode {
                 self.heard(now, index, event);
             }
         }
-        for path in wanted {
+        self.again.insert(endpoint.to_owned(), wanted.into());
+        self.ask_next(now, endpoint);
+    }
+
+    /// Asks a device for the next of what is wanted of it.
+    fn ask_next(&mut self, now: Instant, endpoint: &str) {
+        let Some(device) = self.registration(endpoint).cloned() else {
+            self.again.remove(endpoint);
+            return;
+        };
+        while let Some(path) = self.again.get_mut(endpoint).and_then(VecDeque::pop_front) {
             let running = self
                 .observation(endpoint, path)
                 .is_some_and(|observation| observation.call.is_some());
-            if !running {
-                self.ask(now, device, path);
+            let wanted = self.partition(endpoint).desired(endpoint).contains(&path);
+            if wanted && !running {
+                self.ask(now, &device, path);
+                return;
             }
         }
+        self.again.remove(endpoint);
     }
 
     fn heard(&mut self, now: Instant, shard: usize, event: Event) {
@@ -589,6 +607,16 @@ impl ServerNode {
         if let Ok(Reply::Refused(_)) = outcome {
             // It will not be otherwise next time: the wish is dropped.
             self.partition_mut(&key.0).unobserve(&key.0, &key.1);
+        }
+        match outcome {
+            // It is not there; its next Update is the next opportunity.
+            Err(Refused::Failed(
+                CallFailure::NoReply(Failure::NoAcknowledgement | Failure::NoResponse)
+                | CallFailure::Cancelled,
+            )) => {
+                self.again.remove(&key.0);
+            }
+            Ok(_) | Err(_) => self.ask_next(now, &key.0),
         }
     }
 
