@@ -220,6 +220,29 @@ fn hostile_l07_updates_leak_nothing() {
     server.assert_empty();
 }
 
+/// L07: renewals and changes in turn, faster than renewals are committed.
+#[test]
+fn hostile_l07_renewals_and_changes_in_turn_hold_nothing_back_twice() {
+    let mut server = Server::new();
+    let device = nosec("192.0.2.1:5683");
+    let id = server.register(&device, &["ep=lamp", "lwm2m=1.1"]);
+    for round in 0..20_000 {
+        let lifetime = format!("lt={}", 1000 + round % 7);
+        assert_eq!(server.update(&device, &id, &[]), Code::CHANGED);
+        let changed = server.update(&device, &id, &[&lifetime]);
+        assert_eq!(changed, Code::CHANGED);
+        server.take_events();
+        let held_back = server.registry.stats().held_back;
+        assert!(held_back <= 66, "{held_back} after {round} rounds");
+    }
+    assert_eq!(server.update(&device, &id, &[]), Code::CHANGED);
+    server.pass(secs(120));
+    assert_eq!(server.registry.stats().held_back, 0);
+    assert_eq!(server.deregister(&device, &id), Code::DELETED);
+    server.pass(secs(120));
+    server.assert_empty();
+}
+
 /// L08: whoever is refused leaves no state, from however many addresses. (Garbage that is no CoAP does not get here.)
 #[test]
 fn hostile_l08_no_state_for_the_refused() {

@@ -65,8 +65,22 @@ impl Registry {
         {
             entry.dirty = true;
             self.flush.renewed.push(slot);
+            self.bound_renewed();
         }
         self.schedule_flush(now);
+    }
+
+    /// Registrations that were committed otherwise or left stand in the list in vain: drops them before they are more
+    /// than those that count.
+    fn bound_renewed(&mut self) {
+        let bound = self.book.len().saturating_mul(2).saturating_add(SLACK);
+        if self.flush.renewed.len() > bound {
+            let book = &self.book;
+            let counts = |slot: &u32| book.get(*slot).is_some_and(|entry| entry.dirty);
+            self.flush.renewed.retain(counts);
+            self.flush.renewed.sort_unstable();
+            self.flush.renewed.dedup();
+        }
     }
 
     pub(super) fn schedule_flush(&mut self, now: Instant) {
@@ -238,3 +252,5 @@ impl Registry {
         }
     }
 }
+
+const SLACK: usize = 64;
