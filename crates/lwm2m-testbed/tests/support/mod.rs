@@ -24,7 +24,8 @@ pub fn message(
 ) -> Vec<u8> {
     let mut options = options.to_vec();
     options.sort_by_key(|(number, _)| number.0);
-    let mut out = vec![0; 4096 + payload.len()];
+    let values: usize = options.iter().map(|(_, value)| value.len() + 5).sum();
+    let mut out = vec![0; 32 + values + payload.len()];
     let mut encoder = Encoder::new(&mut out, ty, code, mid, token).unwrap();
     for (number, value) in options {
         encoder.option(number, value).unwrap();
