@@ -67,22 +67,31 @@ fn decode(payload: &[u8]) -> u64 {
     seen
 }
 
-/// What Wakaama's parser gives: a tree that owns every value.
-#[derive(Debug)]
-#[allow(dead_code)] // built, looked at by nobody
-enum Entry {
-    Value(u16, Box<[u8]>),
-    Entries(u16, Vec<Entry>),
+/// The same as a tree that owns its values, each of the type that the Device object has for it.
+#[derive(Debug, PartialEq)]
+enum Held {
+    Text(String),
+    Integer(i64),
+    Integers(Vec<(u16, i64)>),
 }
 
-fn tree(reader: Reader<'_>) -> Result<Vec<Entry>, DecodeError> {
-    let mut entries = Vec::with_capacity(1 + reader.remaining().len() / 8);
+fn tree(reader: Reader<'_>) -> Result<Vec<(u16, Held)>, DecodeError> {
+    let mut entries = Vec::with_capacity(16);
     for entry in reader {
         let entry = entry?;
-        entries.push(match entry.kind.is_container() {
-            true => Entry::Entries(entry.id, tree(entry.nested()?)?),
-            false => Entry::Value(entry.id, entry.value.into()),
-        });
+        let held = match (entry.kind, entry.id) {
+            (Kind::MultipleResource, _) => {
+                let mut instances = Vec::with_capacity(2);
+                for instance in entry.nested()? {
+                    let instance = instance?;
+                    instances.push((instance.id, instance.integer()?));
+                }
+                Held::Integers(instances)
+            }
+            (_, 0..=3 | 14 | 16) => Held::Text(entry.text()?.to_owned()),
+            _ => Held::Integer(entry.integer()?),
+        };
+        entries.push((entry.id, held));
     }
     Ok(entries)
 }
@@ -114,7 +123,9 @@ mod tests {
         let texts = 20 + 22 + 9 + 3 + 6 + 1;
         let integers = 6 + 8800 + 1025 + 115 + 1_367_491_215;
         assert_eq!(decode(TLV), ids + texts + integers);
-        assert_eq!(tree(Reader::new(TLV)).unwrap().len(), 13);
+        let tree = tree(Reader::new(TLV)).unwrap();
+        assert_eq!(tree.len(), 13);
+        assert_eq!(tree[6], (8, Held::Integers(vec![(0, 125), (1, 900)])));
         assert_eq!(encode(&mut [0; 256], DEVICE).unwrap(), TLV);
     }
 }
