@@ -325,7 +325,6 @@ fn has_bad_option(options: Options<'_>) -> bool {
 const UNDERSTOOD: &[OptionNumber] = &[
     OptionNumber::URI_HOST,
     OptionNumber::URI_PORT,
-    OptionNumber::OSCORE,
     OptionNumber::URI_PATH,
     OptionNumber::URI_QUERY,
     OptionNumber::ACCEPT,

@@ -430,7 +430,7 @@ fn methods_and_paths() {
 
 #[test]
 fn critical_options_of_no_operation() {
-    for number in [1_u16, 5, 35, 39, 2049, 9999] {
+    for number in [1_u16, 5, 9, 35, 39, 2049, 9999] {
         let mut request = request(
             Code::POST,
             &["rd"],

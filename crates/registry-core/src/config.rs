@@ -31,7 +31,7 @@ pub struct Config {
     pub grace: Duration,
     /// The Max-Age of a 5.03, in whole seconds: when a device may try again. Default 60 s.
     pub retry_after: Duration,
-    /// Who may come without security. Default: every endpoint that has no credential.
+    /// Who may come without security where no record tells. Default: every endpoint without a record.
     pub nosec: NoSecPolicy,
     /// Whether an Update without security from another address moves the registration there. If not, it is
     /// answered with 4.04, upon which a device registers anew, and so is a De-register. Default `true`.
