@@ -43,7 +43,7 @@ enum Step {
     CommitHeldBack,
     /// Milliseconds.
     Wait(u16),
-    Restart(u8),
+    Restart,
 }
 
 /// How the store takes an effect.
@@ -67,6 +67,7 @@ struct Play {
     ids: Vec<RegistrationId>,
     effects: Vec<Effect>,
     tickets: u64,
+    restarts: u64,
     open: BTreeSet<u64>,
     /// By endpoint, as the events tell.
     told: BTreeMap<String, RegistrationId>,
@@ -83,16 +84,24 @@ fn config() -> Config {
     config
 }
 
+/// Ids are drawn from it, so no two processes have the same.
+fn seed(restarts: u64) -> [u8; 32] {
+    let mut seed = [3; 32];
+    seed[..8].copy_from_slice(&restarts.to_be_bytes());
+    seed
+}
+
 impl Play {
     fn new() -> Self {
         let now = Instant::ZERO;
         Self {
-            registry: Registry::new(config(), 0, [3; 32], now),
+            registry: Registry::new(config(), 0, seed(0), now),
             store: MemoryRecords::new(),
             now,
             ids: Vec::new(),
             effects: Vec::new(),
             tickets: 0,
+            restarts: 0,
             open: BTreeSet::new(),
             told: BTreeMap::new(),
         }
@@ -165,7 +174,7 @@ impl Play {
                 self.now = self.now + Duration::from_millis(milliseconds.into());
                 self.registry.handle_timeout(self.now);
             }
-            Step::Restart(seed) => self.restart(seed),
+            Step::Restart => self.restart(),
         }
     }
 
@@ -198,8 +207,9 @@ impl Play {
     }
 
     /// Another process: what was under way is lost, what was stored is there.
-    fn restart(&mut self, seed: u8) {
-        self.registry = Registry::new(config(), 0, [seed; 32], self.now);
+    fn restart(&mut self) {
+        self.restarts += 1;
+        self.registry = Registry::new(config(), 0, seed(self.restarts), self.now);
         self.registry
             .set_clock(self.now, Duration::from_micros(self.now.as_micros()));
         (self.effects, self.open, self.told) = Default::default();
