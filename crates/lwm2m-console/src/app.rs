@@ -98,7 +98,11 @@ pub(crate) fn build(backend: Arc<dyn Backend>, config: ConsoleConfig) -> Router 
         let handler = any(move |request| serve(Arc::clone(&app), Arc::clone(&routes), request));
         match pattern.strip_prefix(API) {
             // A fallback of the API alone, so that the router can be merged with one that has its own.
-            Some(_) if hidden => api = api.fallback_service(handler),
+            Some(_) if hidden => {
+                // What is nested does not see the slash alone.
+                router = router.route(&format!("{API}/"), handler.clone());
+                api = api.fallback_service(handler);
+            }
             Some(pattern) => api = api.route(pattern, handler),
             None => router = router.route(&pattern, handler),
         }
@@ -206,11 +210,9 @@ fn choose<'a>(
             .unwrap_or_default();
         fitting.retain(|route| route.suffix() == suffix);
         if fitting.is_empty() {
-            let suffixes: Vec<_> = routes
-                .iter()
-                .map(|route| route.suffix())
-                .filter(|suffix| !suffix.is_empty())
-                .collect();
+            let mut suffixes: Vec<_> = routes.iter().map(|route| route.suffix()).collect();
+            suffixes.dedup();
+            suffixes.retain(|suffix| !suffix.is_empty());
             return Err(
                 unknown_route().hint(format!("after a path may stand {}", suffixes.join(", ")))
             );

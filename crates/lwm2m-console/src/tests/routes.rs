@@ -662,6 +662,7 @@ async fn what_is_wrong_with_a_request_is_told_before_the_device_is_asked() {
             "since",
         ),
         ("GET", "/api/v1/nothing", None, 404, "unknown_route", ""),
+        ("GET", "/api/v1/", None, 404, "unknown_route", ""),
         (
             "PATCH",
             "/api/v1/nothing/at/all",
@@ -722,6 +723,10 @@ async fn what_is_wrong_with_a_request_is_told_before_the_device_is_asked() {
         );
     }
     assert_eq!(console.fake.calls(), Vec::<String>::new());
+    assert_eq!(
+        console.get(&format!("{DEVICE}/objects/3:x")).await.json()["hint"],
+        "after a path may stand :execute, :discover"
+    );
     assert_eq!(
         console
             .call("PATCH", &format!("{DEVICE}/observations"), None)
