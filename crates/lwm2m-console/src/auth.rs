@@ -65,14 +65,19 @@ pub(crate) fn authenticate(
     Ok(Access::Session { id, left })
 }
 
-/// Compares a token with ours. After too many wrong ones an address must wait, even with the right one: else a guess
-/// would still be answered.
+/// Compares a token with ours. After too many wrong ones an address must wait: with a short token also when it sends the
+/// right one, else a guess would still be answered. A long one cannot be guessed, and its owner is not kept out by others
+/// behind the same address, such as all programs of this machine.
 pub(crate) fn check_token(
     app: &App,
     token: &str,
     address: Option<IpAddr>,
     now: Instant,
 ) -> Result<(), Problem> {
+    let is_ours = app.config.token.matches(token);
+    if is_ours && app.config.token.is_long() {
+        return Ok(());
+    }
     if let Some(wait) = app.attempts.barred(address, now) {
         return Err(Problem::new(
             Code::TooManyAttempts,
@@ -80,11 +85,15 @@ pub(crate) fn check_token(
         )
         .retry_after(wait));
     }
-    if app.config.token.matches(token) {
+    if is_ours {
         return Ok(());
     }
     app.attempts.wrong(address, now);
-    tracing::warn!(address = ?address, "wrong admin token");
+    tracing::warn!(
+        event = "login.failed",
+        address = address.map(tracing::field::display),
+        reason = "wrong_token"
+    );
     Err(Problem::new(Code::LoginFailed, "the token is wrong")
         .hint("it is printed once when the server starts, or stands where the operator keeps it"))
 }

@@ -22,7 +22,8 @@ pub struct ConsoleConfig {
     pub session_lifetime: Duration,
     /// Logins alive at once; one more ends the oldest. Default 64.
     pub max_sessions: usize,
-    /// Wrong tokens accepted from one address before 429; one is forgiven every three seconds. Default 10.
+    /// Wrong tokens accepted from one address before 429; one is forgiven every three seconds. Default 10. While it
+    /// lasts, a right token of 32 characters or more is still let in, a shorter one is not.
     pub max_failed_logins: u32,
     /// Marks the session cookie `Secure`: set it where the page is reached by `https`. Default off.
     pub secure_cookie: bool,
@@ -99,6 +100,11 @@ impl Token {
     pub fn matches(&self, text: &str) -> bool {
         self.0.as_bytes().ct_eq(text.as_bytes()).into()
     }
+
+    /// Whether it is too long to be found by trying.
+    pub(crate) fn is_long(&self) -> bool {
+        self.0.len() >= LONG_TOKEN
+    }
 }
 
 impl fmt::Debug for Token {
@@ -131,6 +137,8 @@ pub(crate) fn random_text() -> Result<String, TokenError> {
 }
 
 const MIN_TOKEN: usize = 16;
+/// 128 bits as hex digits.
+const LONG_TOKEN: usize = 32;
 
 #[cfg(test)]
 mod tests {

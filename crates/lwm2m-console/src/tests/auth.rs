@@ -310,6 +310,26 @@ async fn guessing_is_slowed_down_by_address() {
     assert_eq!(console.send(from(owner, TOKEN)).await.status, 200);
 }
 
+/// All programs of a machine have one address: one of them must not keep out the operator.
+#[tokio::test]
+async fn a_long_token_is_not_kept_out_by_guesses_of_others() {
+    let long = "0123456789abcdef0123456789abcdef";
+    let console = Console::with(Fake::new(), |config| {
+        config.max_failed_logins = 1;
+        config.token = crate::Token::new(long).unwrap();
+    });
+    let with = |token: &str| {
+        let value = format!("Bearer {token}");
+        bare("GET", "/api/v1/devices", &[("authorization", &value)])
+    };
+    let statuses = ["wrong-wrong-wrong", "wrong-wrong-wrong", long];
+    let mut seen = Vec::new();
+    for token in statuses {
+        seen.push(console.send(with(token)).await.status.as_u16());
+    }
+    assert_eq!(seen, [401, 429, 200]);
+}
+
 #[tokio::test]
 async fn login_wants_json_with_a_token_and_nothing_else() {
     let console = Console::new();
