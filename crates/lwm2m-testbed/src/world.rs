@@ -41,7 +41,7 @@ pub struct World {
     trace: Trace,
     wire: Option<Vec<Wire>>,
     script: Option<Script>,
-    /// Steps since time moved.
+    /// Timers served since time moved.
     spins: u32,
 }
 
@@ -494,11 +494,11 @@ impl World {
             return false;
         };
         self.advance(next);
-        self.spins += 1;
-        assert!(self.spins < MAX_SPINS, "livelock: time stands still");
         if let Some(datagram) = self.net.receive(self.now) {
             self.deliver(datagram);
         } else if let Some((_, node)) = self.timers.pop_first() {
+            self.spins += 1;
+            assert!(self.spins < MAX_SPINS, "livelock: time stands still");
             self.deadlines[node] = None;
             match node.checked_sub(1) {
                 None => self.server.handle_timeout(self.now),
@@ -617,5 +617,5 @@ pub(crate) fn execute(path: Path, name: &str) -> Execute {
 const END: Duration = Duration::from_secs(400 * 24 * 3600);
 /// Nothing that ends takes longer.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
-/// More happens at no instant.
+/// More timers are due at no instant.
 const MAX_SPINS: u32 = 1_000_000;
