@@ -10,6 +10,7 @@ use std::{
 };
 
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, addr::SocketAddrArg as _, sendmmsg};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -67,13 +68,12 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Prepares a socket, which goes on waiting when there is nothing to read.
+    /// Prepares a socket, which does not wait any more.
     ///
     /// # Errors
     /// Those of the system.
     pub fn new(socket: &UdpSocket) -> io::Result<Self> {
         let state = UdpSocketState::new(socket.into())?;
-        socket.set_nonblocking(false)?;
         Ok(Self {
             state,
             memory: vec![0; BATCH_SIZE * LEN].into(),
@@ -81,7 +81,7 @@ impl Inbox {
         })
     }
 
-    /// Waits for datagrams and hands them over.
+    /// Hands over the datagrams that are there; where there are none, waits for some 100 ms at most.
     ///
     /// # Errors
     /// Those of the system.
@@ -93,9 +93,19 @@ impl Inbox {
         let mut chunks = self.memory.chunks_mut(LEN);
         let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] =
             array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-        let count = self
-            .state
-            .recv(socket.into(), &mut buffers, &mut self.meta)?;
+        let received = self.state.recv(socket.into(), &mut buffers, &mut self.meta);
+        let count = match received {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let patience = Timespec {
+                    tv_sec: 0,
+                    tv_nsec: 100_000_000,
+                };
+                poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&patience))?;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         for (meta, buffer) in self.meta.iter().zip(&buffers).take(count) {
             let bytes = buffer.get(..meta.len).unwrap_or_default();
             for datagram in bytes.chunks(meta.stride.max(1)) {

@@ -2,9 +2,10 @@
 
 use std::array;
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use mio::{Events, Interest, Poll, Token, net::UdpSocket};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -15,6 +16,7 @@ use crate::load::{LOST_AFTER, Load, Received};
 #[derive(Debug)]
 pub(crate) struct Addresses {
     server: SocketAddr,
+    poll: Poll,
     socket: UdpSocket,
     state: UdpSocketState,
     window: usize,
@@ -34,13 +36,14 @@ impl Addresses {
         let _ = socket.set_recv_buffer_size(8 << 20);
         let _ = socket.set_send_buffer_size(8 << 20);
         socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
-        let socket = UdpSocket::from(socket);
         let state = UdpSocketState::new((&socket).into())?;
-        // That made it one that does not wait.
-        socket.set_nonblocking(false)?;
-        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+        let mut socket = UdpSocket::from_std(socket.into());
+        let poll = Poll::new()?;
+        poll.registry()
+            .register(&mut socket, Token(0), Interest::READABLE)?;
         Ok(Self {
             server,
+            poll,
             socket,
             state,
             window: window.clamp(1, count),
@@ -98,6 +101,7 @@ impl Devices for Addresses {
     fn run(&mut self, load: &mut Load) -> io::Result<()> {
         let mut memory = vec![0; BATCH_SIZE * LEN];
         let mut meta = [RecvMeta::default(); BATCH_SIZE];
+        let mut events = Events::with_capacity(1);
         let now = Instant::now();
         for _ in 0..self.window {
             self.ask(load, now);
@@ -107,17 +111,14 @@ impl Devices for Addresses {
             let mut chunks = memory.chunks_mut(LEN);
             let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] =
                 array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-            let count = match self
+            let received = self
                 .state
-                .recv((&self.socket).into(), &mut buffers, &mut meta)
-            {
+                .recv((&self.socket).into(), &mut buffers, &mut meta);
+            let count = match received {
                 Ok(count) => count,
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-                    ) =>
-                {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.poll
+                        .poll(&mut events, Some(Duration::from_millis(100)))?;
                     0
                 }
                 Err(error) => return Err(error),

@@ -75,14 +75,12 @@ impl Server {
         let mut batch = Vec::new();
         loop {
             let now = self.now();
-            batch.clear();
             let mut reply = [0; 16];
-            // A time-out is an error that says nothing.
-            let _ = inbox.receive(socket, |from, datagram| {
+            inbox.receive(socket, |from, datagram| {
                 if let Some(len) = self.take(now, from, datagram, &mut reply) {
                     let _ = socket.send_to(&reply[..len], from);
                 }
-            });
+            })?;
             let now = self.now();
             self.answer(now);
             loop {
