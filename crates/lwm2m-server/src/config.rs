@@ -14,6 +14,9 @@ pub struct Config {
     pub partitions: u16,
     /// Events kept for readers that come later or are slow. Default 10 000.
     pub events: usize,
+    /// Refused registrations told in a second, as events and in the log; more are only counted.
+    /// Default 20.
+    pub refusals_per_second: u32,
     /// Calls to devices that wait in a shard's queue. Default 4096.
     pub call_queue: usize,
     /// How long a shutdown waits for answers that are under way. Default 2 s.
@@ -35,6 +38,7 @@ impl Default for Config {
             shards,
             partitions: u16::try_from(shards.saturating_mul(4)).unwrap_or(64).max(1),
             events: 10_000,
+            refusals_per_second: 20,
             call_queue: 4096,
             shutdown_grace: Duration::from_secs(2),
             stack: server_stack::Config::default(),

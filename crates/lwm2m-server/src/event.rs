@@ -61,6 +61,9 @@ pub enum EventKind {
         reason: &'static str,
         /// The reason in words.
         detail: String,
+        /// Refusals before this one that were only counted, because there were too many
+        /// ([`Config::refusals_per_second`](crate::Config::refusals_per_second)).
+        untold: u64,
     },
     /// A device accepted an observation.
     #[non_exhaustive]

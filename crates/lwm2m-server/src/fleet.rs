@@ -21,6 +21,7 @@ use crate::handle::{DeviceFilter, DevicePage, ServerInfo, done};
 use crate::hub::Hub;
 use crate::observations::Observations;
 use crate::partition::{Partition, Sink};
+use crate::refusals::Refusals;
 use crate::shard::{CallCommand, Command, FirstReply, Fleet};
 
 /// What all parts of a server share.
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) started_at: SystemTime,
+    pub(crate) refusals: Refusals,
     pub(crate) call_queue: u64,
     pub(crate) stopping: AtomicBool,
     pub(crate) next_call: AtomicU64,
@@ -126,6 +128,7 @@ impl Shared {
                 .map(|partition| partition.peek(|registry| registry.len()))
                 .sum(),
             observations: self.observations.len(),
+            refusals: self.refusals.total(),
             coap,
         }
     }
@@ -388,6 +391,28 @@ impl Shared {
         partitions.get(usize::from(partition_of(endpoint, count)))
     }
 
+    /// Tells of a refusal, unless there are too many.
+    fn refused(&self, endpoint: Option<&str>, cid: Option<u64>, refused: Refused<'_>) {
+        let Some(untold) = self.refusals.admit(self.clock.now()) else {
+            return;
+        };
+        let Refused {
+            address,
+            code,
+            reason,
+            detail,
+        } = refused;
+        tracing::warn!(event = "registration.refused", ep = endpoint, cid, %address, %code, reason, untold);
+        let kind = EventKind::RegistrationRefused {
+            address,
+            code,
+            reason,
+            detail: detail.to_string(),
+            untold,
+        };
+        self.hub.publish(endpoint, cid, kind);
+    }
+
     pub(crate) fn publish(&self, endpoint: &str, kind: EventKind) {
         self.hub.publish(Some(endpoint), None, kind);
     }
@@ -536,16 +561,14 @@ impl Sink for Weak<Shared> {
                 address: Some(address),
                 ..
             } => {
-                let code = reason.code(interface);
-                tracing::warn!(event = "registration.refused", ep = endpoint.as_deref(), cid, %address, %code, reason = reason.as_str());
-                shared.hub.publish(
+                shared.refused(
                     endpoint.as_deref(),
                     cid,
-                    EventKind::RegistrationRefused {
+                    Refused {
                         address,
-                        code,
+                        code: reason.code(interface),
                         reason: reason.as_str(),
-                        detail: reason.to_string(),
+                        detail: &reason,
                     },
                 );
             }
@@ -587,18 +610,25 @@ impl Fleet for Weak<Shared> {
 
     fn refused(&self, target: Target, refusal: &lwm2m_ops::Refusal) {
         let Some(shared) = self.upgrade() else { return };
-        tracing::warn!(event = "registration.refused", address = %target.address, code = %refusal.code, reason = refusal.reason.as_str());
-        shared.hub.publish(
+        shared.refused(
             None,
             None,
-            EventKind::RegistrationRefused {
+            Refused {
                 address: target.address,
                 code: refusal.code,
                 reason: refusal.reason.as_str(),
-                detail: refusal.to_string(),
+                detail: refusal,
             },
         );
     }
+}
+
+/// A request on the registration interface that was not accepted.
+struct Refused<'a> {
+    address: SocketAddr,
+    code: coap_codec::Code,
+    reason: &'static str,
+    detail: &'a dyn std::fmt::Display,
 }
 
 impl std::fmt::Debug for Shared {

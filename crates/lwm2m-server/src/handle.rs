@@ -73,6 +73,8 @@ pub struct ServerInfo {
     pub registrations: usize,
     /// Observations that are wanted.
     pub observations: usize,
+    /// Requests on the registration interface that were refused since the start.
+    pub refusals: u64,
     /// Datagrams, retransmissions and so on of all shards since the start.
     pub coap: coap_endpoint::Stats,
 }

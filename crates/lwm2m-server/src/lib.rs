@@ -12,6 +12,7 @@ mod handle;
 mod hub;
 mod observations;
 mod partition;
+mod refusals;
 mod server;
 mod shard;
 mod socket;

@@ -17,6 +17,7 @@ use crate::fleet::{ShardLink, Shared};
 use crate::hub::Hub;
 use crate::observations::Observations;
 use crate::partition::{Effects, Partition, Sink};
+use crate::refusals::Refusals;
 use crate::shard::{Command, Fleet, Shard, Surroundings};
 use crate::{Config, EventKind, Handle, socket};
 
@@ -88,6 +89,7 @@ impl Server {
             clock,
             addresses,
             started_at: SystemTime::now(),
+            refusals: Refusals::new(config.refusals_per_second),
             call_queue: u64::try_from(config.call_queue).unwrap_or(u64::MAX),
             stopping: AtomicBool::new(false),
             next_call: AtomicU64::new(0),

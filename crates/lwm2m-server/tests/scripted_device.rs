@@ -199,6 +199,16 @@ async fn refusals_say_why() {
         panic!("{refused:?}");
     };
     assert_eq!((*code, *reason), (Code::BAD_REQUEST, "bad_lifetime"));
+    // Who sends garbage fills neither the log nor the ring of events.
+    for _ in 0..60 {
+        device.ask(Code::POST, "/rd", &query, b"</1/0>").await;
+    }
+    assert_eq!(handle.info().refusals, 61);
+    let mut told = 0;
+    while let Some(StreamItem::Event(event)) = events.take() {
+        told += u32::from(event.kind.name() == "registration.refused");
+    }
+    assert!(told < 60, "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

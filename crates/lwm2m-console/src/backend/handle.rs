@@ -212,6 +212,11 @@ impl Backend for Live {
             counters: vec![
                 gauge("registrations", "Devices registered.", info.registrations),
                 gauge("observations", "Observations wanted.", info.observations),
+                count(
+                    "registrations_refused",
+                    "Requests on the registration interface refused.",
+                    info.refusals,
+                ),
                 gauge("shards", "Tasks that serve devices.", info.shards),
                 gauge("partitions", "Parts of the registry.", info.partitions),
                 count("coap_received", "Datagrams received.", coap.received),
@@ -368,12 +373,14 @@ fn event(handle: &Handle, event: &ServerEvent) -> Event {
             code,
             reason,
             detail,
+            untold,
             ..
         } => Data::Other(json!({
             "address": address.to_string(),
             "coap_code": code.to_string(),
             "reason": reason,
             "detail": detail,
+            "untold": untold,
         })),
         EventKind::ObservationStarted { path, node, .. } => value(path, node.as_ref(), None),
         EventKind::ObservationNotified {
