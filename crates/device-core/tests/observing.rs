@@ -70,7 +70,7 @@ fn bench(min: Option<u32>, max: Option<u32>) -> Device {
     device
 }
 
-/// Digest 04 §3: without attributes and /1/x/2 = 0, every change is told at once.
+/// LwM2M Core, information reporting §3: without attributes and /1/x/2 = 0, every change is told at once.
 #[test]
 fn every_change_at_once() {
     let mut device = bench(None, None);
@@ -89,7 +89,7 @@ fn every_change_at_once() {
     );
 }
 
-/// Digest 04 §3, the example: pmin=10 pmax=60: change at 3 is told at 10, change at 25 at 25, then nothing until 85.
+/// LwM2M Core, information reporting §3, the example: pmin=10 pmax=60: change at 3 is told at 10, change at 25 at 25, then nothing until 85.
 #[test]
 fn the_example_of_the_periods() {
     let mut device = bench(Some(10), Some(60));
@@ -106,7 +106,7 @@ fn the_example_of_the_periods() {
     assert_eq!(told(&mut device, 145), ["1:22"]);
 }
 
-/// Digest 04 §3: a pending change is told at the end of pmin even when the value has come back; the value is the present
+/// LwM2M Core, information reporting §3: a pending change is told at the end of pmin even when the value has come back; the value is the present
 /// one.
 #[test]
 fn a_change_that_came_back_is_told() {
@@ -118,7 +118,7 @@ fn a_change_that_came_back_is_told() {
     assert_eq!(told(&mut device, 10), ["1:20"]);
 }
 
-/// Digest 04 §2: pmax = 0, and pmax below pmin, are ignored.
+/// LwM2M Core, information reporting §2: pmax = 0, and pmax below pmin, are ignored.
 #[test]
 fn maximum_periods_that_do_not_count() {
     for max in [Some(0), Some(5)] {
@@ -188,7 +188,7 @@ fn higher_nodes_are_told_of_what_is_below() {
     assert_eq!(relations, ["1", "2", "3"]);
 }
 
-/// Digest 04 §1: "Instance or resource observed gets deleted → error notification 4.04, relation ends."
+/// LwM2M Core, information reporting §1: "Instance or resource observed gets deleted → error notification 4.04, relation ends."
 #[test]
 fn what_is_gone_is_told_by_4_04_and_ends() {
     let mut device = bench(None, None);
@@ -204,7 +204,7 @@ fn what_is_gone_is_told_by_4_04_and_ends() {
     assert_eq!(device.poll_timeout(), None, "an Update is under way");
 }
 
-/// Digest 04 §1: observations are kept over Update and lost on Register.
+/// LwM2M Core, information reporting §1: observations are kept over Update and lost on Register.
 #[test]
 fn observations_survive_update_and_not_register() {
     let mut device = bench(None, None);

@@ -148,7 +148,7 @@ fn list(values: &[(u16, i64)]) -> Option<ResourceValue> {
     Some(ResourceValue::Multiple(values.collect()))
 }
 
-/// Digest 03 §1.
+/// LwM2M Core, device management §1.
 #[test]
 fn read_codes() {
     let mut device = bench();
@@ -225,7 +225,7 @@ fn an_object_without_instances_is_read_as_nothing() {
     assert_eq!(read, Reply::content(TLV, b"".as_slice()));
 }
 
-/// Digest 03 §2.
+/// LwM2M Core, device management §2.
 #[test]
 fn discover_per_level() {
     let mut device = bench();
@@ -289,7 +289,7 @@ fn discover_with_a_depth() {
     assert!(links(&mut old, "/32769", 0).contains("</32769/0/7>"));
 }
 
-/// Digest 03 §3: one resource.
+/// LwM2M Core, device management §3: one resource.
 #[test]
 fn write_codes() {
     let mut device = bench();
@@ -384,7 +384,7 @@ fn hostile_k23_read_only_resources_are_not_written() {
     assert_eq!(code(read(&mut device, "/1/0/0", None)), Code::CONTENT);
 }
 
-/// Digest 03 §3, the example of the specification: {0:Red,1:Green}, then {1:Yellow,3:Blue}.
+/// LwM2M Core, device management §3, the example of the specification: {0:Red,1:Green}, then {1:Yellow,3:Blue}.
 #[test]
 fn a_multiple_resource_replaced_or_merged() {
     // 0x86 0x03: multiple resource 3 with six bytes: 0x41 0x01 0x0c, 0x41 0x03 0x0d.
@@ -433,7 +433,7 @@ fn an_instance_replaced_or_updated() {
     );
 }
 
-/// Digest 03 §3: "if any conveyed known resource is not writable → 4.05, nothing written".
+/// LwM2M Core, device management §3: "if any conveyed known resource is not writable → 4.05, nothing written".
 #[test]
 fn a_write_is_whole_or_nothing() {
     for (payload, want) in [
@@ -535,7 +535,7 @@ fn hostile_c12_sizes_of_values() {
     );
 }
 
-/// Digest 03 §5.
+/// LwM2M Core, device management §5.
 #[test]
 fn execute_codes() {
     let mut device = bench();
@@ -598,7 +598,7 @@ fn creatable() -> Device {
     registered(device)
 }
 
-/// Digest 03 §6.
+/// LwM2M Core, device management §6.
 #[test]
 fn create_codes() {
     let mut device = creatable();
@@ -695,7 +695,7 @@ fn a_single_instance_object_is_created_at_most_once() {
     );
 }
 
-/// Digest 03 §7.
+/// LwM2M Core, device management §7.
 #[test]
 fn delete_codes() {
     let mut device = creatable();
@@ -744,7 +744,7 @@ fn delete_a_resource_instance() {
     );
 }
 
-/// Digest 02 §5: "client MUST ignore DM/IR requests until its registration completed".
+/// LwM2M Core, registration §5: "client MUST ignore DM/IR requests until its registration completed".
 #[test]
 fn nothing_is_answered_before_the_registration() {
     let mut device = device([account(ONE, 60), account(TWO, 60)]);

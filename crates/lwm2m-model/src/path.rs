@@ -402,7 +402,7 @@ mod tests {
         }
     }
 
-    /// `hostile.md` K17: none of these is a path, and the error says where.
+    /// the catalogue of hostile inputs K17: none of these is a path, and the error says where.
     #[test]
     fn hostile_k17_path_texts() {
         use PathErrorKind::*;

@@ -238,7 +238,7 @@ mod tests {
         assert!(size < 400_000, "{size}");
     }
 
-    /// Digest 08, table of object 3.
+    /// the OMA registry, table of object 3.
     #[test]
     fn device() {
         let models = Models::builtin();
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(before.def.unwrap().resource(9).unwrap().unit(), Some("%"));
     }
 
-    /// Every older version that digest 08 lists for the core objects.
+    /// Every older version that the OMA registry lists for the core objects.
     #[test]
     fn versions_of_the_core_objects() {
         let models = Models::builtin();

@@ -103,7 +103,7 @@ fn worked_datagrams() {
     );
 }
 
-/// Digest 03 §0: at which levels an operation exists. D1–D9, I1.
+/// LwM2M Core, device management §0: at which levels an operation exists. D1–D9, I1.
 #[test]
 fn levels() {
     let tlv = |path, mode| Write::new(path, mode, TLV, "").map(Downlink::from);
@@ -182,7 +182,7 @@ fn illegal_requests_are_not_built() {
     );
 }
 
-/// Requests at levels where no operation exists: 4.05 (digest 03 §0).
+/// Requests at levels where no operation exists: 4.05 (LwM2M Core, device management §0).
 #[test]
 fn wrong_levels() {
     let body = |request: Request| request.content_format(TLV).payload(vec![0xc1, 1, 1]);
@@ -208,7 +208,7 @@ fn wrong_levels() {
     }
 }
 
-/// The same method and path are different operations (digest 03 §0).
+/// The same method and path are different operations (LwM2M Core, device management §0).
 #[test]
 fn told_apart() {
     let name = |request: &Request| serve(request).map(|downlink| downlink.name());
@@ -395,7 +395,7 @@ fn alternate_path() {
     }
 }
 
-/// Digest 03 §5 and D7: valid and invalid argument lists.
+/// LwM2M Core, device management §5 and D7: valid and invalid argument lists.
 #[test]
 fn arguments() {
     type Row = (&'static str, &'static [(u8, Option<&'static str>)]);
@@ -480,7 +480,7 @@ fn operations() -> Vec<Downlink> {
     ]
 }
 
-/// The closed lists of digest 03 and 04 §1, D15. Rows: code, and the operations that have it.
+/// The closed lists of LwM2M Core, device management and 04 §1, D15. Rows: code, and the operations that have it.
 #[test]
 fn response_codes() {
     let all = "read discover write execute create delete cancel observe";

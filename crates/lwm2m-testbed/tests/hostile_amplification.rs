@@ -1,4 +1,4 @@
-//! `hostile.md` E01: what an address gets that only somebody else has spoken for.
+//! the catalogue of hostile inputs E01: what an address gets that only somebody else has spoken for.
 
 mod support;
 

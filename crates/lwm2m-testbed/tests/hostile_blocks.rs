@@ -1,4 +1,4 @@
-//! `hostile.md` C01, C02, C09: bodies in blocks that never end, never begin or never come, at server and device.
+//! the catalogue of hostile inputs C01, C02, C09: bodies in blocks that never end, never begin or never come, at server and device.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! `hostile.md` A28, A29, B02, B04: the message layer, seen through the whole stacks.
+//! the catalogue of hostile inputs A28, A29, B02, B04: the message layer, seen through the whole stacks.
 
 mod support;
 

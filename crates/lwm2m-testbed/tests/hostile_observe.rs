@@ -1,4 +1,4 @@
-//! `hostile.md` D01, D04, D06: observations between server and device.
+//! the catalogue of hostile inputs D01, D04, D06: observations between server and device.
 
 mod support;
 
@@ -43,7 +43,8 @@ fn hostile_d01_silent_observers_are_dropped_in_the_end() {
         assert_eq!(world.device(id).observations(), each);
     }
     world.set_weather(Weather::with(100, 0, 0));
-    world.run_for(HOUR * 27);
+    // A day and an hour to the first probe, then each is given up after 93 s, one after the other.
+    world.run_for(HOUR * 25 + SECOND * 93 * each as u32);
     for &id in &ids {
         let device = world.device(id);
         assert_eq!(device.observations(), 0, "{}", device.endpoint());

@@ -1,4 +1,5 @@
-//! Inputs that broke other implementations (hostile.md, group K).
+//! Inputs that broke other implementations (the catalogue of hostile inputs, group K).
+#![cfg(feature = "alloc")]
 
 mod common;
 

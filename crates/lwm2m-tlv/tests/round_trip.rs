@@ -1,4 +1,5 @@
 //! Whatever decodes, encodes, and decodes to the same.
+#![cfg(feature = "alloc")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Worked bytes of the LwM2M specifications, decoded, compared and encoded back.
+#![cfg(feature = "alloc")]
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! Inputs that broke other implementations (hostile.md, group K), and what JSON and CBOR forbid.
+//! Inputs that broke other implementations (the catalogue of hostile inputs, group K), and what JSON and CBOR forbid.
+#![cfg(feature = "alloc")]
 
 mod common;
 

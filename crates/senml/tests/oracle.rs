@@ -1,4 +1,5 @@
 //! minicbor, another reader of CBOR, agrees on what is an item.
+#![cfg(feature = "alloc")]
 
 use minicbor::Decoder;
 use proptest::prelude::*;

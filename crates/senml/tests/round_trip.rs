@@ -1,4 +1,5 @@
 //! Whatever decodes, encodes, and decodes to the same; and the same from JSON to CBOR and back.
+#![cfg(feature = "alloc")]
 
 mod common;
 

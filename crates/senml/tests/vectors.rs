@@ -1,4 +1,5 @@
 //! Worked bytes of LwM2M and the examples of RFC 8428 and RFC 8790.
+#![cfg(feature = "alloc")]
 
 mod common;
 

@@ -22,7 +22,7 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// Whether the counts of `hostile.md` are run whole.
+/// Whether the counts of the catalogue of hostile inputs are run whole.
 pub(crate) fn long() -> bool {
     std::env::var_os("LWM2M_LONG").is_some_and(|value| value == "1")
 }

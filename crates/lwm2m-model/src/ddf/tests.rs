@@ -127,7 +127,7 @@ fn prefixes() {
     }
 }
 
-/// `hostile.md` K18 (CVE-2023-41034 and its kin): refused before anything is expanded or fetched.
+/// the catalogue of hostile inputs K18 (CVE-2023-41034 and its kin): refused before anything is expanded or fetched.
 #[test]
 fn hostile_k18_document_types_entities_and_inclusions() {
     use DdfErrorKind::*;
@@ -146,7 +146,7 @@ fn hostile_k18_document_types_entities_and_inclusions() {
     assert_eq!(fails(include.as_bytes()), (1, 51, Include));
 }
 
-/// `hostile.md` K19 (RUSTSEC-2026-0194, -0195): what a tag can cost is bounded by counts, not by luck.
+/// the catalogue of hostile inputs K19 (RUSTSEC-2026-0194, -0195): what a tag can cost is bounded by counts, not by luck.
 #[test]
 fn hostile_k19_attributes_and_namespaces_without_end() {
     let tag = |attribute: fn(usize) -> String| {

@@ -155,7 +155,7 @@ mod tests {
         }
     }
 
-    /// Digest 06 §1.
+    /// LwM2M Core, data formats §1.
     #[test]
     fn choices() {
         let object = shape(Level::Object, false, None);
