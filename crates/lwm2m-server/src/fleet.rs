@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use coap_codec::ContentFormat;
 use lwm2m_model::payload::{self, Shape};
 use lwm2m_model::{Context, Lwm2mVersion, Models, Path};
-use lwm2m_ops::{Downlink, Observe, Reply};
+use lwm2m_ops::{Downlink, ObjectList, Observe, Reply};
 use registry_core::{Op, Outcome, Registration, partition_of};
 use sansio::Ticket;
 use server_stack::{CallFailure, CallId, ServerStack, Target};
@@ -313,11 +313,13 @@ impl Shared {
             Reply::Content {
                 format, payload, ..
             } => {
-                let shape = self.with_context(device, |cx| Shape::of_path(cx, path));
                 // Without a Content-Format it can only be what would have been chosen.
                 let read_as = match format {
                     Some(format) => format,
-                    None => self.format_for(device, &shape, None)?,
+                    None => {
+                        let shape = self.with_context(device, |cx| Shape::of_path(cx, path));
+                        self.format_for(device, &shape, None)?
+                    }
                 };
                 let decoded =
                     self.with_context(device, |cx| payload::decode(cx, read_as, path, &payload))?;
@@ -343,7 +345,16 @@ impl Shared {
         device: &Registration,
         work: impl FnOnce(&Context<'_>) -> R,
     ) -> R {
-        let objects = device.objects();
+        self.with_objects(device, &device.objects(), work)
+    }
+
+    /// The same with the device's object list, which is parsed at each call for it, at hand.
+    fn with_objects<R>(
+        &self,
+        device: &Registration,
+        objects: &ObjectList,
+        work: impl FnOnce(&Context<'_>) -> R,
+    ) -> R {
         let version = device.version();
         let versions = |object| Some(objects.version_of(object, version));
         let context = Context::new(&self.models)
@@ -372,12 +383,14 @@ impl Shared {
         path: &Path,
         wanted: Option<ContentFormat>,
     ) -> Result<Option<ContentFormat>, CallError> {
-        let shape = self.with_context(device, |cx| Shape::of_path(cx, path));
-        let format = self.format_for(device, &shape, wanted)?;
+        let objects = device.objects();
+        let shape = self.with_objects(device, &objects, |cx| Shape::of_path(cx, path));
+        let format = payload::choose(wanted, device.version(), &objects.formats, &shape)
+            .ok_or(CallError::FormatUnsuitable)?;
         let guessed = wanted.is_none()
             && format == ContentFormat::TLV
             && device.version() != Lwm2mVersion::V1_0
-            && !device.objects().formats.contains(&format);
+            && !objects.formats.contains(&format);
         Ok((!guessed).then_some(format))
     }
 
