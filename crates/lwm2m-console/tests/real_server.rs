@@ -82,7 +82,11 @@ impl Device {
                     self.send(Type::NonConfirmable, Code::CONTENT, 900 + u16::from(sequence), &self.token, &options, value.as_bytes()).await;
                     continue;
                 }
-                len = self.socket.recv(&mut buffer) => len.unwrap(),
+                len = self.socket.recv(&mut buffer) => match len {
+                    // The server has closed its socket: it stopped.
+                    Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => return,
+                    len => len.unwrap(),
+                },
             };
             let Ok(request) = Message::decode(&buffer[..len]) else {
                 continue;
