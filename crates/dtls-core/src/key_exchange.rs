@@ -245,7 +245,7 @@ pub trait KeyExchange: Send {
     /// There is none: the messages before did not make one.
     fn premaster(&mut self) -> Result<Secret, Failure>;
 
-    /// Who the peer has proven to be; called when the handshake is over.
+    /// Who the peer claims to be so far, and has proven to be when the handshake is over.
     fn peer(&self) -> PeerIdentity;
 
     /// Why the Finished of this peer, if it does not fit, does not fit: a suite that goes on with a

@@ -305,6 +305,27 @@ fn extension(out: &mut Vec<u8>, number: u16, fill: impl FnOnce(&mut Vec<u8>)) {
     vector::<2>(out, fill);
 }
 
+/// The plaintext that a max_fragment_length stands for (RFC 6066 §4).
+pub(crate) const fn max_plaintext(code: u8) -> u16 {
+    match code {
+        1 => 512,
+        2 => 1024,
+        3 => 2048,
+        _ => 4096,
+    }
+}
+
+/// The code of a plaintext length, where it has one.
+pub(crate) const fn max_fragment_code(length: u16) -> Option<u8> {
+    match length {
+        512 => Some(1),
+        1024 => Some(2),
+        2048 => Some(3),
+        4096 => Some(4),
+        _ => None,
+    }
+}
+
 /// A bit per known extension, to notice duplicates.
 const fn bit(number: u16) -> Option<u32> {
     Some(match number {

@@ -205,3 +205,5 @@ pub(crate) fn write_server_hello(
 }
 
 pub(crate) const DTLS_1_2: u16 = 0xfefd;
+/// What a HelloVerifyRequest says, whatever comes after it (RFC 6347 §4.2.1).
+pub(crate) const DTLS_1_0: u16 = 0xfeff;

@@ -1,0 +1,141 @@
+//! A session: small, because there are many.
+
+use alloc::boxed::Box;
+
+use sansio::TimerId;
+
+use crate::cid::Cid;
+use crate::handshake::Machine;
+use crate::record::{RecordKeys, ReplayWindow, SEQUENCE_LIMIT};
+use crate::resumption::Resumption;
+use crate::transcript::{HEADER, VERIFY_DATA};
+use crate::{CipherSuite, Path, PeerIdentity, Role};
+
+pub(crate) struct Session {
+    pub(crate) path: Path,
+    pub(crate) role: Role,
+    pub(crate) keys: RecordKeys,
+    pub(crate) window: ReplayWindow,
+    /// The number of the next record, and the first that may not be sent.
+    pub(crate) next_sealed: u64,
+    pub(crate) sealed_limit: u64,
+    pub(crate) suite: CipherSuite,
+    pub(crate) encrypt_then_mac: bool,
+    pub(crate) max_plaintext: u16,
+    /// Empty where none was agreed on.
+    pub(crate) own_cid: Cid,
+    pub(crate) peer_cid: Cid,
+    pub(crate) identity: PeerIdentity,
+    /// Heard of since the search for a silent session came by last.
+    pub(crate) referenced: bool,
+    /// Whether the peer was told once that there is no renegotiation.
+    pub(crate) refused_renegotiation: bool,
+    pub(crate) return_routability: bool,
+    /// Whether it was read from its saved form: what came since then is not known.
+    pub(crate) restored: bool,
+    /// Bytes that may go to an address that is not proven; `PROVEN` where it is.
+    pub(crate) unproven: u32,
+    pub(crate) extra: Option<Box<Extra>>,
+}
+
+/// The address is the peer's own.
+pub(crate) const PROVEN: u32 = u32::MAX;
+
+/// What few sessions have, or have for a short time.
+#[derive(Default)]
+pub(crate) struct Extra {
+    pub(crate) linger: Option<Linger>,
+    pub(crate) resumption: Option<Resumption>,
+    /// What a path check sent, and waits to see again.
+    pub(crate) challenge: Option<[u8; 8]>,
+}
+
+/// The last flight, ChangeCipherSpec and Finished, while the peer may have missed it.
+pub(crate) struct Linger {
+    pub(crate) finished: [u8; FINISHED],
+    /// The hello that it ended: somebody may send it again.
+    pub(crate) client_random: [u8; 32],
+    pub(crate) next_plain: u64,
+    /// How often it may still be sent.
+    pub(crate) left: u8,
+    pub(crate) timer: Option<TimerId>,
+}
+
+pub(crate) const FINISHED: usize = HEADER + VERIFY_DATA;
+
+impl Session {
+    /// What a handshake ends in.
+    pub(crate) fn new(machine: Machine, identity: PeerIdentity) -> Option<Self> {
+        let speaks_last = match machine.role {
+            Role::Server => !machine.resumed,
+            Role::Client => machine.resumed,
+        };
+        let bytes = machine.transcript.bytes();
+        let linger = bytes
+            .last_chunk()
+            .filter(|_| speaks_last)
+            .map(|finished| Linger {
+                finished: *finished,
+                client_random: machine.client_random,
+                next_plain: machine.next_plain,
+                left: machine.repeats.saturating_add(1),
+                timer: None,
+            });
+        let resumption = (machine.role == Role::Client
+            && !machine.session_id.as_slice().is_empty())
+        .then(|| Resumption {
+            session_id: machine.session_id,
+            suite: machine.suite,
+            extended_master_secret: machine.extended_master_secret,
+            server_name: machine.server_name.clone(),
+            master: machine.master.clone(),
+            identity: identity.clone(),
+        });
+        let extra = (linger.is_some() || resumption.is_some()).then(|| {
+            Box::new(Extra {
+                linger,
+                resumption,
+                challenge: None,
+            })
+        });
+        Some(Self {
+            path: machine.path,
+            role: machine.role,
+            keys: machine.keys?,
+            window: machine.window,
+            next_sealed: machine.next_sealed,
+            sealed_limit: SEQUENCE_LIMIT,
+            suite: machine.suite,
+            encrypt_then_mac: machine.encrypt_then_mac,
+            max_plaintext: machine.max_plaintext,
+            own_cid: if machine.connection_ids {
+                machine.own_cid
+            } else {
+                Cid::EMPTY
+            },
+            peer_cid: machine.peer_cid,
+            identity,
+            referenced: true,
+            refused_renegotiation: false,
+            return_routability: machine.return_routability,
+            restored: false,
+            unproven: PROVEN,
+            extra,
+        })
+    }
+
+    pub(crate) fn linger(&mut self) -> Option<&mut Linger> {
+        self.extra.as_mut()?.linger.as_mut()
+    }
+
+    /// Drops what is not needed any more.
+    pub(crate) fn trim(&mut self) {
+        if let Some(extra) = &self.extra
+            && extra.linger.is_none()
+            && extra.resumption.is_none()
+            && extra.challenge.is_none()
+        {
+            self.extra = None;
+        }
+    }
+}
