@@ -2,7 +2,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::CipherSuite;
+use crate::{CipherSuite, ClientHello};
 
 /// An alert description as it stands on the wire; an unknown one passes through unharmed.
 ///
@@ -102,7 +102,24 @@ impl Failure {
     pub const fn new(alert: Alert, reason: FailureReason) -> Self {
         Self { alert, reason }
     }
+
+    /// A client that offers none of our suites.
+    pub fn no_common_suite(hello: &ClientHello<'_>, ours: Vec<CipherSuite>) -> Self {
+        let signals = [CipherSuite::EMPTY_RENEGOTIATION_INFO_SCSV];
+        let offered = hello
+            .suites()
+            .filter(|suite| !signals.contains(suite))
+            .take(MAX_REPORTED)
+            .collect();
+        Self {
+            alert: Alert::HANDSHAKE_FAILURE,
+            reason: FailureReason::NoCommonSuite { offered, ours },
+        }
+    }
 }
+
+/// Suites of a client that are reported.
+const MAX_REPORTED: usize = 64;
 
 impl From<Alert> for Failure {
     /// A failure that the alert describes well enough.

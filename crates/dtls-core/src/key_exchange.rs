@@ -2,19 +2,20 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
 use sansio::Rng;
 
 use crate::{
-    Alert, CertificateType, CipherSuite, ClientHello, Failure, NamedGroup, Secret, ServerHello,
-    SignatureScheme,
+    Alert, CertificateType, CipherSuite, ClientHello, Failure, FailureReason, NamedGroup, Secret,
+    ServerHello, SignatureScheme,
 };
 
 /// Cipher suites with the credentials of this side: what makes an [`Endpoint`](crate::Endpoint) speak PSK, ECDSA or both.
 ///
-/// A pair `(A, B)` of suites offers and accepts what either does, `A` first.
+/// A `Vec<Arc<dyn Suites>>` offers and accepts what each of its elements does, the first one first.
 pub trait Suites: fmt::Debug + Send + Sync {
     /// As client: what to offer. As server: what there is, for the operator's report of a mismatch.
     fn offer(&self) -> Offer;
@@ -22,7 +23,7 @@ pub trait Suites: fmt::Debug + Send + Sync {
     /// As server: picks a suite that `hello` offers.
     ///
     /// # Errors
-    /// None fits; [`FailureReason::NoCommonSuite`](crate::FailureReason::NoCommonSuite) gives way to the other suites of a pair.
+    /// None fits: [`Failure::no_common_suite`], or what else is missing.
     fn select(&self, hello: &ClientHello<'_>) -> Result<Selection, Failure>;
 
     /// As client: takes the suite that the server picked, which is one of the [`offer`](Self::offer).
@@ -251,7 +252,7 @@ pub trait KeyExchange: Send {
     /// Why the Finished of this peer, if it does not fit, does not fit: a suite that goes on with a
     /// made-up key tells here that it did.
     fn finished_mismatch(&self) -> Failure {
-        Failure::new(Alert::DECRYPT_ERROR, crate::FailureReason::BadSignature)
+        Failure::new(Alert::DECRYPT_ERROR, FailureReason::BadSignature)
     }
 }
 
@@ -351,4 +352,59 @@ impl IdentityKind {
     pub const RAW_PUBLIC_KEY: Self = Self(2);
     /// A certificate.
     pub const X509: Self = Self(3);
+}
+
+/// Several kinds of suites side by side: what each offers in turn, and the first that fits.
+impl Suites for Vec<Arc<dyn Suites>> {
+    fn offer(&self) -> Offer {
+        let mut all = Offer::default();
+        for suites in self {
+            let offer = suites.offer();
+            join(&mut all.suites, offer.suites);
+            join(&mut all.groups, offer.groups);
+            join(&mut all.signature_schemes, offer.signature_schemes);
+            join(
+                &mut all.client_certificate_types,
+                offer.client_certificate_types,
+            );
+            join(
+                &mut all.server_certificate_types,
+                offer.server_certificate_types,
+            );
+        }
+        all
+    }
+
+    fn select(&self, hello: &ClientHello<'_>) -> Result<Selection, Failure> {
+        let mut worst = None;
+        for suites in self {
+            match suites.select(hello) {
+                Ok(selection) => return Ok(selection),
+                Err(failure) => {
+                    let says_more = !matches!(failure.reason, FailureReason::NoCommonSuite { .. });
+                    if says_more {
+                        worst.get_or_insert(failure);
+                    }
+                }
+            }
+        }
+        Err(worst.unwrap_or_else(|| Failure::no_common_suite(hello, self.offer().suites)))
+    }
+
+    fn accept(&self, hello: &ServerHello<'_>) -> Result<Box<dyn KeyExchange>, Failure> {
+        for suites in self {
+            if suites.offer().suites.contains(&hello.suite()) {
+                return suites.accept(hello);
+            }
+        }
+        Err(Alert::ILLEGAL_PARAMETER.into())
+    }
+}
+
+fn join<T: PartialEq>(all: &mut Vec<T>, more: Vec<T>) {
+    for one in more {
+        if !all.contains(&one) {
+            all.push(one);
+        }
+    }
 }

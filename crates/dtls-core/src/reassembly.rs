@@ -79,10 +79,6 @@ impl Reassembly {
         }
     }
 
-    pub(crate) const fn next_sequence(&self) -> u16 {
-        self.next
-    }
-
     /// Bytes kept.
     pub(crate) const fn held(&self) -> usize {
         self.held

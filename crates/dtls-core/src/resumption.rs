@@ -120,10 +120,6 @@ impl Cache {
         }
     }
 
-    pub(crate) fn remove(&mut self, id: &SessionId) {
-        self.entries.remove(id);
-    }
-
     /// Forgets every session of an identity.
     pub(crate) fn forget(&mut self, identity: &PeerIdentity) {
         self.entries

@@ -33,22 +33,6 @@ impl Transcript {
         let start = self.bytes.len();
         self.bytes.extend(header(kind, sequence, body.len()));
         self.bytes.extend(body);
-        self.hash_from(start)
-    }
-
-    /// Adds a message whose body `fill` appends.
-    pub(crate) fn write<E>(
-        &mut self,
-        kind: u8,
-        sequence: u16,
-        fill: impl FnOnce(&[u8], &mut Vec<u8>) -> Result<(), E>,
-    ) -> Result<Range<usize>, E> {
-        let mut body = Vec::new();
-        fill(&self.bytes, &mut body)?;
-        Ok(self.add(kind, sequence, &body))
-    }
-
-    fn hash_from(&mut self, start: usize) -> Range<usize> {
         self.hash
             .update(self.bytes.get(start..).unwrap_or_default());
         start..self.bytes.len()

@@ -15,4 +15,10 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(feature = "ecdhe")]
+mod ecdhe;
+mod exchange;
+mod psk;
+
 pub use dtls_core;
+pub use psk::{MAX_IDENTITY, MAX_KEY, Psk, PskError};

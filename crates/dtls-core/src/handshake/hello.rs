@@ -14,7 +14,6 @@ use crate::{
 pub struct ClientHello<'a> {
     pub(crate) random: &'a [u8; 32],
     pub(crate) session_id: &'a [u8],
-    pub(crate) cookie: &'a [u8],
     suites: &'a [u8],
     pub(crate) extensions: Extensions<'a>,
 }
@@ -29,7 +28,8 @@ impl<'a> ClientHello<'a> {
         let version = reader.u16()?;
         let random = reader.array()?;
         let session_id = reader.vec8()?;
-        let cookie = reader.vec8()?;
+        // Checked already, by what is remembered of nothing.
+        reader.vec8()?;
         let suites = reader.vec16()?;
         let compression = reader.vec8()?;
         if session_id.len() > 32 || suites.is_empty() || suites.len() % 2 != 0 {
@@ -46,7 +46,6 @@ impl<'a> ClientHello<'a> {
         Ok(Self {
             random,
             session_id,
-            cookie,
             suites,
             extensions: Extensions::decode(reader, true)?,
         })

@@ -15,7 +15,9 @@ use subtle::ConstantTimeEq as _;
 type Block = [u8; 16];
 
 /// Encrypts `text` in place and fills `tag`, whose length (8 or 16) is the suite's.
-pub(super) fn seal(key: &Block, nonce: &[u8; 12], aad: &[u8], text: &mut [u8], tag: &mut [u8]) {
+///
+/// `aad` is the additional data as RFC 3610 §2.2 hashes it, its length and the padding included.
+pub(super) fn seal(key: &Block, nonce: &[u8; 12], aad: &[Block], text: &mut [u8], tag: &mut [u8]) {
     let full = run::<false>(key, nonce, aad, text, tag.len());
     for (byte, from) in tag.iter_mut().zip(full) {
         *byte = from;
@@ -23,7 +25,13 @@ pub(super) fn seal(key: &Block, nonce: &[u8; 12], aad: &[u8], text: &mut [u8], t
 }
 
 /// Decrypts `text` in place and tells whether it is genuine; wipes it where it is not.
-pub(super) fn open(key: &Block, nonce: &[u8; 12], aad: &[u8], text: &mut [u8], tag: &[u8]) -> bool {
+pub(super) fn open(
+    key: &Block,
+    nonce: &[u8; 12],
+    aad: &[Block],
+    text: &mut [u8],
+    tag: &[u8],
+) -> bool {
     let full = run::<true>(key, nonce, aad, text, tag.len());
     let good = full
         .get(..tag.len())
@@ -37,7 +45,7 @@ pub(super) fn open(key: &Block, nonce: &[u8; 12], aad: &[u8], text: &mut [u8], t
 fn run<const OPEN: bool>(
     key: &Block,
     nonce: &[u8; 12],
-    aad: &[u8],
+    aad: &[Block],
     text: &mut [u8],
     tag_len: usize,
 ) -> Block {
@@ -54,7 +62,7 @@ fn run<const OPEN: bool>(
 
 struct Pass<'a, const OPEN: bool> {
     nonce: &'a [u8; 12],
-    aad: &'a [u8],
+    aad: &'a [Block],
     text: &'a mut [u8],
     tag_len: usize,
     tag: &'a mut Block,
@@ -80,24 +88,11 @@ impl<const OPEN: bool> BlockCipherEncClosure for Pass<'_, OPEN> {
         let mut mac = encrypt(cipher, block(flags, self.text.len()));
         let mask = encrypt(cipher, block(2, 0));
 
-        if !self.aad.is_empty() {
-            // Lengths below 0xff00 stand in two bytes; a record's is at most 39.
-            let [.., l0, l1] = self.aad.len().to_be_bytes();
-            let (head, rest) = self.aad.split_at(self.aad.len().min(14));
-            let mut first = [0; 16];
-            for (byte, from) in first.iter_mut().zip([l0, l1].iter().chain(head)) {
-                *byte = *from;
-            }
-            mac = encrypt(cipher, xor(mac, first));
-            let (blocks, rest) = rest.as_chunks::<16>();
-            for block in blocks {
-                mac = encrypt(cipher, xor(mac, *block));
-            }
-            if !rest.is_empty() {
-                mac = encrypt(cipher, xor(mac, padded(rest)));
-            }
+        for block in self.aad {
+            mac = encrypt(cipher, xor(mac, *block));
         }
 
+        let last = last_block(self.text);
         let (blocks, rest) = self.text.as_chunks_mut::<16>();
         let mut counter = 0;
         for text in blocks {
@@ -108,18 +103,11 @@ impl<const OPEN: bool> BlockCipherEncClosure for Pass<'_, OPEN> {
             *text = other;
         }
         if !rest.is_empty() {
-            let mut stream = encrypt(cipher, block(2, counter + 1));
-            if OPEN {
-                // Nothing but zeros behind the text.
-                for (byte, by) in rest.iter_mut().zip(stream) {
-                    *byte ^= by;
-                }
-                mac = encrypt(cipher, xor(mac, padded(rest)));
-            } else {
-                mac = encrypt(cipher, xor(mac, padded(rest)));
-                for (byte, by) in rest.iter_mut().zip(&mut stream) {
-                    *byte ^= *by;
-                }
+            let stream = encrypt(cipher, block(2, counter + 1));
+            let other = cut(xor(last, stream), rest.len());
+            mac = encrypt(cipher, xor(mac, if OPEN { other } else { last }));
+            for (byte, from) in rest.iter_mut().zip(other) {
+                *byte = from;
             }
         }
         *self.tag = xor(mac, mask);
@@ -141,11 +129,30 @@ fn xor(mut a: Block, b: Block) -> Block {
     a
 }
 
+/// The bytes behind the last whole block, zeros behind them.
+///
+/// Shifted out of the last 16 bytes, where there are so many: a copy of a few bytes would stall the chain that reads them.
 #[inline(always)]
-fn padded(rest: &[u8]) -> Block {
-    let mut block = [0; 16];
-    for (byte, from) in block.iter_mut().zip(rest) {
-        *byte = *from;
+fn last_block(text: &[u8]) -> Block {
+    let len = text.len() % 16;
+    if len == 0 {
+        return [0; 16];
     }
-    block
+    match text.last_chunk() {
+        Some(end) => (u128::from_le_bytes(*end) >> (8 * (16 - len))).to_le_bytes(),
+        None => {
+            let mut block = [0; 16];
+            for (byte, from) in block.iter_mut().zip(text) {
+                *byte = *from;
+            }
+            block
+        }
+    }
+}
+
+/// The first `len` bytes, 1 to 16 of them, zeros behind them.
+#[inline(always)]
+fn cut(block: Block, len: usize) -> Block {
+    let behind = 8 * (16 - len);
+    (u128::from_le_bytes(block) << behind >> behind).to_le_bytes()
 }

@@ -304,10 +304,10 @@ impl RecordKeys {
                 }
                 *explicit = number;
                 let nonce = nonce(&keys.our_iv, explicit);
-                let aad = head.with_len(inner.len())?;
+                let mut aad = head.with_len(inner.len())?;
                 match aead {
                     Aead::Ccm8 | Aead::Ccm => {
-                        ccm::seal(&keys.our_key, &nonce, aad.bytes(), inner, tag);
+                        ccm::seal(&keys.our_key, &nonce, aad.ccm_blocks()?, inner, tag);
                     }
                     Aead::Gcm => {
                         tag.copy_from_slice(&gcm::seal(&keys.our_key, &nonce, aad.bytes(), inner));
@@ -349,10 +349,10 @@ impl RecordKeys {
                 let end = body.len().checked_sub(aead.tag_len())?;
                 let (inner, tag) = body.split_at_mut_checked(end)?;
                 let nonce = nonce(&keys.peer_iv, explicit);
-                let aad = head.with_len(inner.len())?;
+                let mut aad = head.with_len(inner.len())?;
                 let key = &keys.peer_key;
                 let good = match aead {
-                    Aead::Ccm8 | Aead::Ccm => ccm::open(key, &nonce, aad.bytes(), inner, tag),
+                    Aead::Ccm8 | Aead::Ccm => ccm::open(key, &nonce, aad.ccm_blocks()?, inner, tag),
                     Aead::Gcm => gcm::open(key, &nonce, aad.bytes(), inner, tag.first_chunk()?),
                 };
                 good.then_some(inner)
@@ -411,42 +411,52 @@ fn split_inner(inner: &mut [u8]) -> Option<(ContentType, &mut [u8])> {
 
 /// What a MAC covers beside the text: the additional data of RFC 6347 §4.1.2.1 or RFC 9146 §5.
 struct Head {
-    bytes: [u8; Self::MAX],
-    len: usize,
+    /// The data from [`Self::START`] on, zeros around it.
+    bytes: [u8; 48],
+    end: usize,
 }
 
 impl Head {
-    const MAX: usize = 23 + MAX_CID;
+    /// CCM hashes a length of two bytes before the data.
+    const START: usize = 2;
 
     /// All but the length field at the end.
     fn new(content_type: ContentType, number: [u8; 8], cid: &[u8]) -> Option<Self> {
         let [major, minor] = DTLS_1_2;
         let [n0, n1, n2, n3, n4, n5, n6, n7] = number;
         let kind = content_type.0;
-        let mut bytes = [0; Self::MAX];
-        let mut len = 11;
+        let mut bytes = [0; 48];
+        let end;
         if content_type == ContentType::TLS12_CID {
             let cid_len = u8::try_from(cid.len()).ok()?;
             *bytes.first_chunk_mut()? = [
-                0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, kind, cid_len, kind, major, minor,
-                n0, n1, n2, n3, n4, n5, n6, n7,
+                0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, kind, cid_len, kind, major,
+                minor, n0, n1, n2, n3, n4, n5, n6, n7,
             ];
-            len = 21 + cid.len();
-            bytes.get_mut(21..len)?.copy_from_slice(cid);
+            end = 23 + cid.len();
+            bytes.get_mut(23..end)?.copy_from_slice(cid);
         } else {
-            *bytes.first_chunk_mut()? = [n0, n1, n2, n3, n4, n5, n6, n7, kind, major, minor];
+            *bytes.first_chunk_mut()? = [0, 0, n0, n1, n2, n3, n4, n5, n6, n7, kind, major, minor];
+            end = 13;
         }
-        Some(Self { bytes, len })
+        Some(Self { bytes, end })
     }
 
     fn with_len(mut self, text: usize) -> Option<Self> {
-        let room = self.bytes.get_mut(self.len..self.len + 2)?;
-        room.copy_from_slice(&u16::try_from(text).ok()?.to_be_bytes());
-        self.len += 2;
+        let room = self.bytes.get_mut(self.end..)?.first_chunk_mut()?;
+        *room = u16::try_from(text).ok()?.to_be_bytes();
+        self.end += 2;
         Some(self)
     }
 
     fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(Self::START..self.end).unwrap_or_default()
+    }
+
+    /// The data as CCM hashes it: its length before it, zeros behind it (RFC 3610 §2.2).
+    fn ccm_blocks(&mut self) -> Option<&[[u8; 16]]> {
+        let len = u16::try_from(self.end - Self::START).ok()?;
+        *self.bytes.first_chunk_mut()? = len.to_be_bytes();
+        self.bytes.as_chunks().0.get(..self.end.div_ceil(16))
     }
 }
