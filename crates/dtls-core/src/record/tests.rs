@@ -3,6 +3,7 @@ use alloc::vec::Vec;
 
 use sansio::DatagramBuf;
 
+use super::keys::OpenError;
 use super::*;
 use crate::codec::tests::hex;
 use crate::{Cipher, Role};
