@@ -129,8 +129,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends a vector with a length of `WIDTH` bytes: its content is what `fill` appends.
-pub(crate) fn vector<const WIDTH: usize>(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
+/// Appends a vector with a length of `WIDTH` bytes, 1 to 3: its content is what `fill` appends.
+pub fn vector<const WIDTH: usize>(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend([0; WIDTH]);
     fill(out);

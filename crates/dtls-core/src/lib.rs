@@ -38,7 +38,7 @@ mod transcript;
 
 pub use alert::{Alert, Failure, FailureReason};
 pub use cipher_suite::{Cipher, CipherSuite};
-pub use codec::{Malformed, Reader};
+pub use codec::{Malformed, Reader, vector};
 pub use config::{Config, ConnectionIdPolicy, Policy};
 pub use endpoint::{Connect, Datagram, Endpoint, RestoreError, SessionInfo};
 pub use event::{CloseReason, ConnectError, Event, Path, SealError, Stats, Tables, Transmit};
