@@ -74,6 +74,11 @@ impl<'a> ClientHello<'a> {
             .is_none_or(|formats| formats.contains(&0))
     }
 
+    /// Whether the client sent ec_point_formats, so that it may be answered.
+    pub const fn lists_point_formats(&self) -> bool {
+        self.extensions.point_formats.is_some()
+    }
+
     /// The signature algorithms that the client can check; `None` where it left the extension out.
     pub fn signature_schemes(&self) -> Option<impl Iterator<Item = SignatureScheme> + Clone + 'a> {
         let list = self.extensions.signature_schemes?;
