@@ -1,0 +1,271 @@
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use dtls_core::{Alert, Failure, FailureReason, Role};
+use sha2::{Digest as _, Sha256};
+use x509_cert::certificate::Version;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::{Decode as _, Encode as _, Tag, Tagged as _};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
+use x509_cert::name::Name;
+
+use crate::PublicKey;
+
+/// What these suites want to know of one certificate. Nothing of it is verified.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    fingerprint: [u8; 32],
+    public_key: Option<PublicKey>,
+    /// DER of the subject's name.
+    pub(crate) subject: Vec<u8>,
+    issuer: String,
+    pub(crate) self_issued: bool,
+    pub(crate) not_before: u64,
+    pub(crate) not_after: u64,
+    pub(crate) version_3: bool,
+    pub(crate) authority: bool,
+    /// Whether the key may sign certificates, as far as its usages are stated.
+    pub(crate) signs_certificates: bool,
+    digital_signature: bool,
+    client_auth: bool,
+    server_auth: bool,
+    common_name: Option<String>,
+    alternatives: Vec<Alternative>,
+}
+
+/// A subject alternative name that can name a server or a device.
+#[derive(Clone, Debug)]
+enum Alternative {
+    Dns(String),
+    Uri(String),
+    Ip(IpAddr),
+}
+
+impl Certificate {
+    /// Reads a DER certificate of any version.
+    ///
+    /// # Errors
+    /// [`CertificateError::Der`]: it cannot be read, or one of the extensions that matter here cannot.
+    ///
+    /// # Specification
+    /// RFC 5280 §4.1.
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        let certificate = x509_cert::Certificate::from_der(der)?;
+        let tbs = certificate.tbs_certificate();
+        let validity = tbs.validity();
+        let spki = tbs.subject_public_key_info().to_der()?;
+        let key_usage = tbs.get_extension::<KeyUsage>()?;
+        // RFC 5280 §4.2.1.3: without the extension, any usage.
+        let usage = |may: fn(&KeyUsage) -> bool| {
+            let usage = key_usage.as_ref().map(|(_, usage)| usage);
+            usage.is_none_or(may)
+        };
+        let constraints = tbs.get_extension::<BasicConstraints>()?;
+        let purposes = tbs.get_extension::<ExtendedKeyUsage>()?;
+        // RFC 5280 §4.2.1.12: without the extension, any purpose.
+        let allows = |purpose| {
+            let purposes = purposes.as_ref().map(|(_, list)| list.0.as_slice());
+            purposes.is_none_or(|list| list.contains(&purpose))
+        };
+        let alternatives = tbs.get_extension::<SubjectAltName>()?;
+        Ok(Self {
+            fingerprint: Sha256::digest(der).into(),
+            public_key: PublicKey::from_spki(&spki).ok(),
+            subject: tbs.subject().to_der()?,
+            issuer: shown(tbs.issuer()),
+            self_issued: tbs.subject() == tbs.issuer(),
+            not_before: validity.not_before.to_unix_duration().as_secs(),
+            not_after: validity.not_after.to_unix_duration().as_secs(),
+            version_3: tbs.version() == Version::V3,
+            authority: constraints.is_some_and(|(_, constraints)| constraints.ca),
+            digital_signature: usage(KeyUsage::digital_signature),
+            signs_certificates: usage(KeyUsage::key_cert_sign),
+            client_auth: allows(CLIENT_AUTH),
+            server_auth: allows(SERVER_AUTH),
+            common_name: common_name(tbs.subject()),
+            alternatives: alternatives
+                .map(|(_, names)| names.0.iter().filter_map(alternative).collect())
+                .unwrap_or_default(),
+        })
+    }
+
+    /// The key, where it is one on P-256.
+    pub const fn public_key(&self) -> Option<&PublicKey> {
+        self.public_key.as_ref()
+    }
+
+    /// The SHA-256 of the whole certificate.
+    pub const fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    /// The issuer's name as RFC 4514 writes it, cut after 256 bytes.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The Unix seconds of the first and the last moment at which it is valid.
+    pub const fn validity(&self) -> (u64, u64) {
+        (self.not_before, self.not_after)
+    }
+
+    /// The common name, where there is exactly one and it can be read as text.
+    pub fn common_name(&self) -> Option<&str> {
+        self.common_name.as_deref()
+    }
+
+    /// The names: the common name first, then DNS names and URIs of the alternative names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let alternatives = self.alternatives.iter().filter_map(|name| match name {
+            Alternative::Dns(name) | Alternative::Uri(name) => Some(name.as_str()),
+            Alternative::Ip(_) => None,
+        });
+        self.common_name().into_iter().chain(alternatives)
+    }
+
+    /// Whether usages and purposes, where they are stated, let the holder sign handshakes in `role`.
+    pub fn allows(&self, role: Role) -> bool {
+        self.check_role(role).is_ok()
+    }
+
+    pub(crate) fn check_role(&self, role: Role) -> Result<(), Failure> {
+        let wrong = |what| {
+            let reason = FailureReason::BadCertificate(what);
+            Err(Failure::new(Alert::UNSUPPORTED_CERTIFICATE, reason))
+        };
+        match role {
+            _ if !self.digital_signature => wrong("its key usage lacks digitalSignature"),
+            Role::Client if !self.client_auth => wrong("its extended key usage lacks clientAuth"),
+            Role::Server if !self.server_auth => wrong("its extended key usage lacks serverAuth"),
+            Role::Client | Role::Server => Ok(()),
+        }
+    }
+
+    /// Whether the certificate is for the server `name`: a host name, or an IP address as text.
+    ///
+    /// DNS names decide, whose left-most label may be `*`; the common name counts where there is none.
+    ///
+    /// # Specification
+    /// LwM2M Transport 1.2 §5.2.9.3; RFC 6125 §6.4.
+    pub fn is_for_server(&self, name: &str) -> bool {
+        if let Ok(address) = name.parse::<IpAddr>() {
+            let mut addresses = self.alternatives.iter().filter_map(|name| match name {
+                Alternative::Ip(address) => Some(address),
+                Alternative::Dns(_) | Alternative::Uri(_) => None,
+            });
+            return match self.alternatives.is_empty() {
+                false => addresses.any(|&other| other == address),
+                true => {
+                    let named = self.common_name().and_then(|name| name.parse().ok());
+                    named == Some(address)
+                }
+            };
+        }
+        let name = name.strip_suffix('.').unwrap_or(name);
+        if name.is_empty() {
+            return false;
+        }
+        let mut hosts = self.alternatives.iter().filter_map(|name| match name {
+            Alternative::Dns(host) => Some(host.as_str()),
+            Alternative::Uri(_) | Alternative::Ip(_) => None,
+        });
+        let any_host = hosts.clone().next().is_some();
+        if any_host {
+            return hosts.any(|host| host_matches(host, name));
+        }
+        // RFC 6125 §6.4.4: the common name only where no DNS name is presented, and never as a pattern.
+        self.common_name()
+            .is_some_and(|common| common.eq_ignore_ascii_case(name))
+    }
+}
+
+/// RFC 6125 §6.4.3: `*` alone may be the left-most label and stands for one label.
+fn host_matches(pattern: &str, name: &str) -> bool {
+    let pattern = pattern.strip_suffix('.').unwrap_or(pattern);
+    match pattern.strip_prefix("*.") {
+        None => pattern.eq_ignore_ascii_case(name),
+        Some(rest) => name.split_once('.').is_some_and(|(first, parent)| {
+            !first.is_empty() && rest.contains('.') && parent.eq_ignore_ascii_case(rest)
+        }),
+    }
+}
+
+/// The one common name; two of them contradict each other and none is taken.
+fn common_name(subject: &Name) -> Option<String> {
+    let mut names = subject.iter().filter(|part| part.oid == COMMON_NAME);
+    let value = &names.next()?.value;
+    if names.next().is_some() {
+        return None;
+    }
+    match value.tag() {
+        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String => text(value.value()),
+        // Its alphabet beyond ASCII is anybody's guess.
+        Tag::TeletexString if value.value().is_ascii() => text(value.value()),
+        _ => None,
+    }
+}
+
+fn alternative(name: &GeneralName) -> Option<Alternative> {
+    Some(match name {
+        GeneralName::DnsName(name) => Alternative::Dns(text(name.as_bytes())?),
+        GeneralName::UniformResourceIdentifier(name) => Alternative::Uri(text(name.as_bytes())?),
+        GeneralName::IpAddress(bytes) => {
+            let bytes = bytes.as_bytes();
+            let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+            let sixteen = <[u8; 16]>::try_from(bytes).map(IpAddr::from);
+            Alternative::Ip(four.or(sixteen).ok()?)
+        }
+        _ => return None,
+    })
+}
+
+/// Text that can be a name: not empty, nothing that cannot be seen.
+fn text(bytes: &[u8]) -> Option<String> {
+    let text = core::str::from_utf8(bytes).ok()?;
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return None;
+    }
+    Some(text.into())
+}
+
+/// A name for people, bounded.
+fn shown(name: &Name) -> String {
+    let mut text = name.to_string();
+    let mut end = 256;
+    while !text.is_char_boundary(end.min(text.len())) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
+}
+
+/// Why a certificate cannot be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// It is not DER, or not a certificate.
+    #[error("not an X.509 certificate in DER")]
+    Der,
+    /// It is to be an authority's, and says that it is none.
+    #[error("the certificate is not an authority's")]
+    NoAuthority,
+}
+
+impl From<x509_cert::der::Error> for CertificateError {
+    fn from(_: x509_cert::der::Error) -> Self {
+        Self::Der
+    }
+}
+
+impl From<CertificateError> for Failure {
+    fn from(_: CertificateError) -> Self {
+        let reason = FailureReason::BadCertificate("it cannot be read");
+        Self::new(Alert::BAD_CERTIFICATE, reason)
+    }
+}
+
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
