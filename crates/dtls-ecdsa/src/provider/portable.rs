@@ -79,3 +79,86 @@ impl Signer for Key {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    const ECDH: &str = include_str!("../../tests/data/ecdh_secp256r1_ecpoint.json");
+
+    fn bytes(value: &Value) -> Vec<u8> {
+        let text = value.as_str().unwrap();
+        let digits = (0..text.len()).step_by(2);
+        digits
+            .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+            .collect()
+    }
+
+    /// 32 bytes of a private key that may be longer or shorter with or without zeros before it.
+    fn private(value: &Value) -> p256::SecretKey {
+        let mut padded = alloc::vec![0; 32];
+        padded.extend(bytes(value));
+        let (zeros, scalar) = padded.split_at(padded.len() - 32);
+        assert!(zeros.iter().all(|&byte| byte == 0));
+        p256::SecretKey::from_slice(scalar).unwrap()
+    }
+
+    /// Every case of Project Wycheproof's file. `ring` takes no private key from outside for an agreement; so its half is checked
+    /// against this provider's, with the same points.
+    #[test]
+    fn wycheproof_ecdh_on_both_providers() {
+        let file: Value = serde_json::from_str(ECDH).unwrap();
+        let (mut agreed, mut refused) = (0, 0);
+        for test in file["testGroups"][0]["tests"].as_array().unwrap() {
+            let what = test["tcId"].to_string();
+            let Ok(public) = PublicKey::from_point(&bytes(&test["public"])) else {
+                // A compressed point is "acceptable" there; RFC 8422 §5.1.2 leaves uncompressed ones alone.
+                assert_ne!(test["result"], "valid", "{what}");
+                refused += 1;
+                continue;
+            };
+            assert_eq!(test["result"], "valid", "{what}");
+            let private = private(&test["private"]);
+            let own = PublicKey::from(&private.public_key());
+            let shared = Box::new(Ephemeral(private.clone())).agree(&public).unwrap();
+            assert_eq!(shared.expose(), bytes(&test["shared"]), "{what}");
+
+            #[cfg(feature = "ring")]
+            {
+                let mut rng = Rng::from_seed([0; 32]);
+                let mut ring = || crate::Ring::new().generate(&mut rng).unwrap();
+                let (with_own, with_theirs) = (ring(), ring());
+                let theirs = with_own.public_key();
+                let expected = Box::new(Ephemeral(private)).agree(&theirs).unwrap();
+                assert_eq!(with_own.agree(&own).unwrap(), expected, "{what}");
+                assert_eq!(with_theirs.agree(&public).unwrap().len(), 32, "{what}");
+            }
+            agreed += 1;
+        }
+        assert_eq!((agreed, refused), (330, 25));
+    }
+
+    /// RFC 6979 A.2.5, the key and its signature of "sample" with SHA-256.
+    #[test]
+    fn signatures_are_those_of_rfc_6979() {
+        let hex = |text: &str| bytes(&Value::from(text));
+        let key = PrivateKey::from_scalar(&hex(
+            "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721",
+        ))
+        .unwrap();
+        let mut signature = Vec::new();
+        let signer = P256::new().signer(&key).unwrap();
+        signer.sign(b"sample", &mut signature).unwrap();
+        // DER around r and s, which both have their upper bit set.
+        let expected = [
+            "3046",
+            "022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716",
+            "022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
+        ];
+        assert_eq!(signature, hex(&expected.concat()));
+    }
+}

@@ -201,7 +201,15 @@ impl Wire<'_> {
             )
             .map_err(|failure| (to.role, failure))?;
         self.settle(to, step)?;
-        self.record(message as u8 + 11, &body);
+        // RFC 5246 §7.4.
+        let number = match message {
+            Message::Certificate => 11,
+            Message::ServerKeyExchange => 12,
+            Message::CertificateRequest => 13,
+            Message::CertificateVerify => 15,
+            Message::ClientKeyExchange => 16,
+        };
+        self.record(number, &body);
         self.bodies.push((from.role, message, body));
         Ok(())
     }
