@@ -89,6 +89,7 @@ impl From<PayloadError> for Failure {
                 PayloadErrorKind::UnsupportedFormat(_) | PayloadErrorKind::FormatForLevel(..) => {
                     ObjectError::UnsupportedFormat
                 }
+                PayloadErrorKind::TooManyEntries(_) => ObjectError::TooLarge,
                 _ => ObjectError::BadRequest,
             },
             diagnostic: error.to_string(),

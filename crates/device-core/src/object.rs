@@ -145,6 +145,8 @@ pub enum ObjectError {
     NotAcceptable,
     /// The content format of the payload is not known, or does not fit the target.
     UnsupportedFormat,
+    /// The payload holds more than is taken at a time.
+    TooLarge,
     /// The device failed.
     Internal,
 }
@@ -165,6 +167,7 @@ impl ObjectError {
             Self::NotAllowed => Code::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => Code::NOT_ACCEPTABLE,
             Self::UnsupportedFormat => Code::UNSUPPORTED_CONTENT_FORMAT,
+            Self::TooLarge => Code::REQUEST_ENTITY_TOO_LARGE,
             Self::Internal => Code::INTERNAL_SERVER_ERROR,
         }
     }
@@ -182,6 +185,7 @@ impl ObjectError {
             Self::NotAllowed => "not_allowed",
             Self::NotAcceptable => "not_acceptable",
             Self::UnsupportedFormat => "unsupported_format",
+            Self::TooLarge => "too_large",
             Self::Internal => "internal",
         }
     }
@@ -199,6 +203,7 @@ impl fmt::Display for ObjectError {
             Self::NotAllowed => "the target cannot do this",
             Self::NotAcceptable => "no accepted content format fits",
             Self::UnsupportedFormat => "the content format is not supported",
+            Self::TooLarge => "the payload holds too much",
             Self::Internal => "the device failed",
         })
     }

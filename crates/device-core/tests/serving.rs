@@ -340,6 +340,16 @@ fn write_codes() {
             "{target} {payload:?}"
         );
     }
+    // More values than are taken at a time: nothing of them is kept.
+    let instances: Vec<u8> = (0..20_000_u16)
+        .flat_map(|id| [&[0x61], &id.to_be_bytes()[..], &[1]].concat())
+        .collect();
+    let len = u32::try_from(instances.len()).unwrap().to_be_bytes();
+    let payload = [&[0x98, 3], &len[1..], &instances].concat();
+    assert_eq!(
+        put(&mut device, "/32769/0/3", TLV, &payload),
+        Code::REQUEST_ENTITY_TOO_LARGE
+    );
     assert_eq!(value(&device, "/32769/0/0"), single("new"));
     assert_eq!(value(&device, "/32769/0/3"), list(&[(0, 10), (1, 12)]));
     assert_eq!(value(&device, "/32769/0/6"), single(Value::Integer(100)));

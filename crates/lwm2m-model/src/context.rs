@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{Choice, Models, Path, ResourceDef, Version};
+use crate::{Choice, Models, Path, ResourceDef, Version, payload::Limits};
 
 /// What the payload codecs must know of a device: which definitions hold, in which versions, and where its objects
 /// stand.
@@ -25,16 +25,19 @@ pub struct Context<'a> {
     pub versions: &'a dyn Fn(u16) -> Option<Version>,
     /// The path under which the device has its objects: empty, or such as `/lwm2m`.
     pub root: &'a str,
+    /// How much a payload may hold.
+    pub limits: Limits,
 }
 
 impl<'a> Context<'a> {
-    /// The newest versions, and objects at the root.
+    /// The newest versions, objects at the root, and the usual limits.
     #[must_use]
     pub fn new(models: &'a Models) -> Self {
         Self {
             models,
             versions: &|_| None,
             root: "",
+            limits: Limits::default(),
         }
     }
 
@@ -49,6 +52,13 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn with_root(mut self, root: &'a str) -> Self {
         self.root = root;
+        self
+    }
+
+    /// Takes payloads that hold as much as `limits` say.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -77,6 +87,7 @@ impl fmt::Debug for Context<'_> {
         f.debug_struct("Context")
             .field("definitions", &self.models.len())
             .field("root", &self.root)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

@@ -18,6 +18,7 @@ mod choose;
 mod create;
 mod error;
 mod incoming;
+mod limits;
 mod opaque;
 mod outgoing;
 mod quirk;
@@ -35,6 +36,7 @@ pub use self::{
     choose::{Shape, choose, supported},
     create::{DecodedCreate, NewInstance, decode_create, encode_create},
     error::{EncodeError, EncodeErrorKind, PayloadError, PayloadErrorKind},
+    limits::Limits,
     quirk::{Quirk, QuirkKind},
 };
 use crate::{Context, Node, Path};

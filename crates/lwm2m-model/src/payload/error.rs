@@ -28,13 +28,14 @@ impl PayloadError {
     }
 
     /// The code with which a device answers a request that has such a payload: 4.15 for a format that is not
-    /// understood or cannot hold the target, else 4.00.
+    /// understood or cannot hold the target, 4.13 for more than is taken at a time, else 4.00.
     #[must_use]
     pub const fn code(&self) -> Code {
         match self.kind {
             PayloadErrorKind::UnsupportedFormat(_) | PayloadErrorKind::FormatForLevel(..) => {
                 Code::UNSUPPORTED_CONTENT_FORMAT
             }
+            PayloadErrorKind::TooManyEntries(_) => Code::REQUEST_ENTITY_TOO_LARGE,
             _ => Code::BAD_REQUEST,
         }
     }
@@ -54,6 +55,9 @@ pub enum PayloadErrorKind {
     Tlv(lwm2m_tlv::DecodeErrorKind),
     /// The bytes are no SenML.
     Senml(::senml::DecodeErrorKind),
+    /// More TLV entries or SenML records than [`Limits::entries`](super::Limits::entries), which are this many. It is
+    /// told of the first one that is too many.
+    TooManyEntries(usize),
     /// The CBOR item ends too early.
     Truncated,
     /// Something follows the CBOR item.
@@ -122,6 +126,9 @@ impl fmt::Display for PayloadErrorKind {
             }
             Self::Tlv(kind) => return write!(f, "TLV: {kind}"),
             Self::Senml(kind) => return write!(f, "SenML: {kind}"),
+            Self::TooManyEntries(limit) => {
+                return write!(f, "more than {limit} entries in one payload");
+            }
             Self::WrongId(id) => return write!(f, "the id {id} is not the requested one"),
             Self::Type(error) => return write!(f, "{error}"),
             Self::Empty => "the payload is empty where a value must stand",

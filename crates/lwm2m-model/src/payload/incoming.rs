@@ -1,6 +1,6 @@
 //! What the definitions say of a payload that is being read, and the nodes that come out of it.
 
-use alloc::vec::Vec;
+use alloc::vec::{self, Vec};
 
 use super::{Decoded, PayloadError, PayloadErrorKind, Quirk, QuirkKind};
 use crate::{
@@ -15,6 +15,8 @@ pub(super) struct Judge<'a> {
     object: Option<(u16, Choice<'a>)>,
     /// Of the resource looked up last: an object's values come resource by resource.
     resource: Option<(Path, Known<'a>)>,
+    /// Entries and records so far.
+    entries: usize,
     pub(super) quirks: Vec<Quirk>,
 }
 
@@ -45,6 +47,7 @@ impl<'a> Judge<'a> {
             cx,
             object: None,
             resource: None,
+            entries: 0,
             quirks: Vec::new(),
         }
     }
@@ -54,8 +57,32 @@ impl<'a> Judge<'a> {
         self.cx.prefix()
     }
 
+    /// Counts an entry or a record of the payload, which is refused when it is one too many.
+    pub(super) fn admit(&mut self, path: &Path, offset: usize) -> Result<(), PayloadError> {
+        if self.left() == 0 {
+            let limit = self.cx.limits.entries;
+            let kind = PayloadErrorKind::TooManyEntries(limit);
+            return Err(PayloadError::new(*path, offset, kind));
+        }
+        self.entries += 1;
+        Ok(())
+    }
+
+    /// How many more entries are admitted.
+    pub(super) fn left(&self) -> usize {
+        self.cx.limits.entries.saturating_sub(self.entries)
+    }
+
     pub(super) fn quirk(&mut self, path: Path, kind: QuirkKind) {
-        self.quirks.push(Quirk { path, kind });
+        let limit = self.cx.limits.quirks;
+        if self.quirks.len() < limit {
+            self.quirks.push(Quirk { path, kind });
+        } else if let Some(last) = self.quirks.last_mut()
+            && last.kind != QuirkKind::More
+        {
+            let kind = QuirkKind::More;
+            *last = Quirk { path, kind };
+        }
     }
 
     /// Looks up the object; tells once when it is unknown or of another version.
@@ -217,21 +244,21 @@ pub(super) fn build(
         }
     }
     let target_id = target.last_id().unwrap_or_default();
+    if entries.is_empty() {
+        return empty(judge, target);
+    }
+    let mut entries = entries.into_iter();
     Ok(match target.level() {
-        Level::Root | Level::Object => {
-            let instances = grouped(entries, Level::Instance, |id, entries| {
-                Ok(Instance::new(id, resources(judge, entries)?))
-            })?;
-            Node::Object(Object::new(target_id, instances))
-        }
-        Level::Instance => Node::Instance(Instance::new(target_id, resources(judge, entries)?)),
-        Level::Resource => {
-            if entries.is_empty() {
-                return empty(judge, target);
-            }
-            Node::Resource(resource(judge, target_id, entries)?)
-        }
-        Level::ResourceInstance => match entries.pop() {
+        Level::Root | Level::Object => Node::Object(Object::new(
+            target_id,
+            instances(judge, target, &mut entries)?,
+        )),
+        Level::Instance => Node::Instance(Instance::new(
+            target_id,
+            resources(judge, target, &mut entries)?,
+        )),
+        Level::Resource => Node::Resource(resource(judge, target, &mut entries)?),
+        Level::ResourceInstance => match entries.next_back() {
             Some(entry) => {
                 judge.multiplicity(target, entry.offset, true)?;
                 Node::ResourceInstance(target_id, entry.value)
@@ -254,52 +281,82 @@ pub(super) fn empty(judge: &mut Judge<'_>, target: &Path) -> Result<Node, Payloa
     }
 }
 
-fn resources(judge: &mut Judge<'_>, entries: Vec<Entry>) -> Result<Vec<Resource>, PayloadError> {
-    grouped(entries, Level::Resource, |id, entries| {
-        resource(judge, id, entries)
-    })
+fn instances(
+    judge: &mut Judge<'_>,
+    object: &Path,
+    entries: &mut vec::IntoIter<Entry>,
+) -> Result<Vec<Instance>, PayloadError> {
+    let mut out = Vec::with_capacity(children(object, Level::Instance, entries.as_slice()));
+    while let Some(path) = next_child(object, Level::Instance, entries.as_slice()) {
+        let id = path.last_id().unwrap_or_default();
+        out.push(Instance::new(id, resources(judge, &path, entries)?));
+    }
+    Ok(out)
+}
+
+fn resources(
+    judge: &mut Judge<'_>,
+    instance: &Path,
+    entries: &mut vec::IntoIter<Entry>,
+) -> Result<Vec<Resource>, PayloadError> {
+    let mut out = Vec::with_capacity(children(instance, Level::Resource, entries.as_slice()));
+    while let Some(path) = next_child(instance, Level::Resource, entries.as_slice()) {
+        out.push(resource(judge, &path, entries)?);
+    }
+    Ok(out)
 }
 
 /// A resource from its values, of which there is at least one.
-fn resource(judge: &mut Judge<'_>, id: u16, entries: Vec<Entry>) -> Result<Resource, PayloadError> {
-    let mut instances = Vec::with_capacity(entries.len());
-    if let Some(first) = entries.first() {
-        let path = first.path.truncated(Level::Resource.depth());
-        judge.multiplicity(&path, first.offset, first.path != path)?;
+fn resource(
+    judge: &mut Judge<'_>,
+    path: &Path,
+    entries: &mut vec::IntoIter<Entry>,
+) -> Result<Resource, PayloadError> {
+    let id = path.last_id().unwrap_or_default();
+    let mut values = Vec::new();
+    if let Some(first) = entries.as_slice().first() {
+        let multiple = first.path != *path;
+        judge.multiplicity(path, first.offset, multiple)?;
+        if multiple {
+            values.reserve_exact(below(path, entries.as_slice()).count());
+        }
     }
-    for entry in entries {
+    while below(path, entries.as_slice()).next().is_some()
+        && let Some(entry) = entries.next()
+    {
         match entry.path.resource_instance_id() {
-            Some(instance) => instances.push((instance, entry.value)),
+            Some(instance) => values.push((instance, entry.value)),
             None => return Ok(Resource::single(id, entry.value)),
         }
     }
     Ok(Resource {
         id,
-        value: ResourceValue::Multiple(instances),
+        value: ResourceValue::Multiple(values),
     })
 }
 
-/// Cuts sorted entries where the id at `level` changes, and builds each part.
-fn grouped<T>(
-    entries: Vec<Entry>,
-    level: Level,
-    mut build: impl FnMut(u16, Vec<Entry>) -> Result<T, PayloadError>,
-) -> Result<Vec<T>, PayloadError> {
-    let id = |entry: &Entry| {
-        let index = level.depth().saturating_sub(1);
-        entry.path.ids().get(index).copied().unwrap_or_default()
-    };
-    let mut out = Vec::new();
-    let mut entries = entries.into_iter().peekable();
-    while let Some(first) = entries.next() {
-        let this = id(&first);
-        let mut group = alloc::vec![first];
-        while let Some(entry) = entries.next_if(|entry| id(entry) == this) {
-            group.push(entry);
-        }
-        out.push(build(this, group)?);
-    }
-    Ok(out)
+/// The entries at the start of sorted ones that lie in `path`.
+fn below<'a>(path: &Path, entries: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
+    entries
+        .iter()
+        .take_while(move |entry| entry.path.starts_with(path))
+}
+
+/// How many paths of `level` the entries in `path` have, at the start of sorted ones.
+fn children(path: &Path, level: Level, entries: &[Entry]) -> usize {
+    let mut last = None;
+    below(path, entries)
+        .filter(|entry| {
+            let child = Some(entry.path.truncated(level.depth()));
+            core::mem::replace(&mut last, child) != child
+        })
+        .count()
+}
+
+/// The path of `level` that the first entry has, if it lies in `path`.
+fn next_child(path: &Path, level: Level, entries: &[Entry]) -> Option<Path> {
+    let first = below(path, entries).next()?;
+    Some(first.path.truncated(level.depth()))
 }
 
 /// Refuses ids that repeat in what an object, an instance or a resource holds, and sorts by id. `None` is all well.

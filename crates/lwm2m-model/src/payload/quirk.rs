@@ -41,6 +41,9 @@ pub enum QuirkKind {
     BooleanWord,
     /// SenML: the name does not start with a slash.
     RelativeName,
+    /// There were more quirks than [`Limits::quirks`](super::Limits::quirks); this is the path of the first one that is
+    /// not told.
+    More,
 }
 
 impl fmt::Display for Quirk {
@@ -67,6 +70,7 @@ impl fmt::Display for QuirkKind {
             Self::MissingWrapper => "nothing around it that tells what it is",
             Self::BooleanWord => "word in place of 0 or 1",
             Self::RelativeName => "name without a slash at its start",
+            Self::More => "this and whatever else is odd is not told",
         })
     }
 }

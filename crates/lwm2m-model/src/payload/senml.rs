@@ -8,7 +8,7 @@ use alloc::{
 use core::fmt::Write as _;
 
 use bytes::Bytes;
-use senml::{DecodeError, EncodeError as WriteError, Fields, Record, Value as Wire};
+use senml::{DecodeError, EncodeError as WriteError, Fields, Limits, Record, Value as Wire};
 
 use super::{
     Decoded, EncodeError, EncodeErrorKind, PayloadError, PayloadErrorKind, QuirkKind, Timestamped,
@@ -29,6 +29,13 @@ pub(super) enum Numbers {
     Binary,
 }
 
+/// The limits of SenML itself, of which the number of records is left to [`Judge::admit`].
+pub(super) fn limits(cx: &Context<'_>) -> Limits {
+    let mut limits = Limits::default();
+    limits.records = cx.limits.entries.saturating_add(1);
+    limits
+}
+
 pub(super) fn decode<'a>(
     cx: &Context<'_>,
     path: &Path,
@@ -41,6 +48,7 @@ pub(super) fn decode<'a>(
         let record = record.map_err(|error| {
             PayloadError::new(*path, error.offset, PayloadErrorKind::Senml(error.kind))
         })?;
+        judge.admit(path, record.offset)?;
         // A record that only sets base fields for those that follow is no reading.
         if record.base_only {
             continue;
@@ -62,13 +70,17 @@ pub(super) fn decode<'a>(
         let ((a_relative, a), (b_relative, b)) = (order(a), order(b));
         b_relative.cmp(&a_relative).then(b.total_cmp(&a))
     });
-    let mut nodes = Vec::new();
-    let mut dated = dated.into_iter().peekable();
-    while let Some((time, first)) = dated.next() {
-        let mut entries = alloc::vec![first];
-        while let Some((_, entry)) = dated.next_if(|(other, _)| order(other) == order(&time)) {
-            entries.push(entry);
-        }
+    let same = |a: &Option<f64>, b: &Option<f64>| order(a) == order(b);
+    // Each time gets as much room as it fills.
+    let mut nodes = Vec::with_capacity(dated.chunk_by(|(a, _), (b, _)| same(a, b)).count());
+    let mut dated = dated.into_iter();
+    while let Some(time) = dated.as_slice().first().map(|(time, _)| *time) {
+        let alike = dated
+            .as_slice()
+            .iter()
+            .take_while(|(other, _)| same(other, &time));
+        let alike = alike.count();
+        let entries = dated.by_ref().take(alike).map(|(_, entry)| entry).collect();
         nodes.push(Timestamped {
             time,
             node: build(&mut judge, path, entries)?,

@@ -19,7 +19,7 @@ pub(super) fn decode(
         cx,
         path,
         Numbers::Binary,
-        ::senml::cbor::Reader::new(payload),
+        ::senml::cbor::Reader::with_limits(payload, senml::limits(cx)),
     )
 }
 

@@ -19,7 +19,7 @@ pub(super) fn decode(
         cx,
         path,
         Numbers::Decimal,
-        ::senml::json::Reader::new(payload),
+        ::senml::json::Reader::with_limits(payload, senml::limits(cx)),
     )
 }
 

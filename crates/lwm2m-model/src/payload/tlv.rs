@@ -47,11 +47,12 @@ fn object_content(
     path: &Path,
     reader: Reader<'_>,
 ) -> Result<Vec<Instance>, PayloadError> {
-    let mut instances = Vec::new();
+    let mut instances = Vec::with_capacity(room(judge, reader));
     for entry in reader {
         let entry = entry.map_err(|error| tlv(path, error))?;
         match entry.kind {
             Kind::ObjectInstance => {
+                judge.admit(path, entry.offset)?;
                 let path = child(path, &entry)?;
                 let content = entry.nested().map_err(|error| tlv(&path, error))?;
                 let resources = resources(judge, &path, content)?;
@@ -149,9 +150,10 @@ pub(super) fn resources(
     path: &Path,
     reader: Reader<'_>,
 ) -> Result<Vec<Resource>, PayloadError> {
-    let mut resources = Vec::new();
+    let mut resources = Vec::with_capacity(room(judge, reader));
     for entry in reader {
         let entry = entry.map_err(|error| tlv(path, error))?;
+        judge.admit(path, entry.offset)?;
         if !matches!(entry.kind, Kind::Resource | Kind::MultipleResource) {
             return Err(wrong_level(path, &entry));
         }
@@ -181,13 +183,19 @@ fn resource_instances(
     path: &Path,
     reader: Reader<'_>,
 ) -> Result<Vec<(u16, Value)>, PayloadError> {
-    let mut values = Vec::new();
+    let mut values = Vec::with_capacity(room(judge, reader));
     for entry in reader {
         let entry = entry.map_err(|error| tlv(path, error))?;
+        judge.admit(path, entry.offset)?;
         let path = child(path, &entry)?;
         values.push((entry.offset, (entry.id, value(judge, &path, &entry)?)));
     }
     unique(path, values, |(id, _)| *id)
+}
+
+/// How many entries of a level there will be: lists that double would take twice the memory.
+fn room(judge: &Judge<'_>, reader: Reader<'_>) -> usize {
+    reader.take(judge.left()).count()
 }
 
 /// Reads a value by the type that is defined; bytes where none is.
