@@ -39,7 +39,7 @@ pub(crate) struct Global {
     )]
     pub(crate) admin_token_file: Option<PathBuf>,
     /// Read settings from this TOML file: url, admin_token_file, output, timeout, quiet
-    #[arg(long, global = true, value_name = "FILE", env = "LWM2M_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "LWM2M_CLI_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// How data is printed [default: table on a terminal, else json, and jsonl for streams]
     #[arg(

@@ -394,10 +394,11 @@ fn nobody_there_is_4_and_somebody_else_is_1() {
 
 #[test]
 fn settings_come_from_flags_environment_and_file() {
-    let server = Server::start(vec![(
-        "GET /api/v1/devices?limit=500",
-        Answer::json(&json!({"items": [device("a")], "next": null})),
-    )]);
+    let devices = || {
+        let page = json!({"items": [device("a")], "next": null});
+        ("GET /api/v1/devices?limit=500", Answer::json(&page))
+    };
+    let server = Server::start(vec![devices(), devices()]);
     let folder = tempfile::tempdir().unwrap();
     let (config, token) = (
         folder.path().join("lwm2m.toml"),
@@ -419,8 +420,17 @@ fn settings_come_from_flags_environment_and_file() {
         common::Run::from(output.unwrap())
     };
     let run = with_config(&mut program("", &["devices"])).ends(0, &[]);
-    server.finish();
     assert_eq!(run.stdout.lines().count(), 1);
+    // By the environment too, which names the file of each program by itself.
+    let output = program("", &["devices"])
+        .env_remove("LWM2M_URL")
+        .env_remove("LWM2M_ADMIN_TOKEN")
+        .env("LWM2M_CLI_CONFIG", &config)
+        .env("LWM2M_SERVER_CONFIG", "/nowhere/server.toml")
+        .env("LWM2M_CLIENT_CONFIG", "/nowhere/client.toml")
+        .output();
+    common::Run::from(output.unwrap()).ends(0, &[]);
+    server.finish();
     std::fs::write(&config, "# mine\ntime_out = 7\n").unwrap();
     with_config(&mut program("", &["devices"]))
         .ends(2, &["lwm2m.toml:2: unknown field `time_out`"]);

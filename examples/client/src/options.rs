@@ -37,7 +37,7 @@ struct Flags {
     #[arg(long, value_name = "FORMAT", env = "LWM2M_LOG")]
     log: Option<LogFormat>,
     /// TOML file with the same names as the flags, `_` for `-`
-    #[arg(long, value_name = "FILE", env = "LWM2M_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "LWM2M_CLIENT_CONFIG")]
     config: Option<PathBuf>,
 }
 

@@ -57,9 +57,15 @@ fn server(refuse: Option<Code>) -> (String, mpsc::Receiver<String>) {
 }
 
 fn run(arguments: &[&str], input: &str) -> Output {
+    run_in(&[], arguments, input)
+}
+
+/// With nothing but these in the environment.
+fn run_in(environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(PROGRAM)
         .args(arguments)
         .env_clear()
+        .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -192,6 +198,16 @@ fn a_config_file_and_its_faults() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(hears.recv().unwrap().contains("ep=from-file"));
     assert!(!text(&output.stdout).contains("/3303"));
+    // By the environment too, which names the file of each program by itself.
+    let environment = [
+        ("LWM2M_CLIENT_CONFIG", name),
+        ("LWM2M_SERVER_CONFIG", "/nowhere/server.toml"),
+        ("LWM2M_CLI_CONFIG", "/nowhere/cli.toml"),
+    ];
+    let output = run_in(&environment, &[], "wait\nquit\n");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let again = hears.iter().find(|line| line.starts_with("0.02 rd ep="));
+    assert!(again.unwrap().contains("ep=from-file"));
     std::fs::write(&path, format!("{good}life_time = 3\n")).unwrap();
     let output = run(&["--config", name], "");
     let err = text(&output.stderr);

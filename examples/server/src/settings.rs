@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(long, env = "LWM2M_ONCE")]
     once: bool,
     /// Read settings from this TOML file; its keys are the flags' names with _ for -
-    #[arg(long, value_name = "FILE", env = "LWM2M_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "LWM2M_SERVER_CONFIG")]
     config: Option<PathBuf>,
     /// Take the token for API and page from the first line of this file
     /// [default: LWM2M_ADMIN_TOKEN, else a new one, printed at start]
@@ -172,12 +172,23 @@ fn token(text: &str, source: &str) -> Result<Token, SettingsError> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]
     fn flags_are_well_formed() {
-        use clap::CommandFactory as _;
         Arguments::command().debug_assert();
+    }
+
+    /// The three programs reject each other's keys.
+    #[test]
+    fn the_environment_names_a_file_of_this_program_alone() {
+        let command = Arguments::command();
+        let config = command
+            .get_arguments()
+            .find(|flag| flag.get_id() == "config");
+        assert_eq!(config.unwrap().get_env().unwrap(), "LWM2M_SERVER_CONFIG");
     }
 
     fn resolve(flags: &[&str], secret: Option<&str>) -> Result<Settings, String> {
