@@ -155,6 +155,8 @@ pub(crate) struct Event {
     pub(crate) id: u64,
     pub(crate) time: SystemTime,
     pub(crate) ep: Option<String>,
+    /// What it goes back to, as in the log.
+    pub(crate) cid: Option<String>,
     /// Such as `registration.created`.
     pub(crate) name: &'static str,
     pub(crate) data: Data,

@@ -173,6 +173,7 @@ impl Fake {
             id,
             time: (self.now)(),
             ep: ep.map(str::to_owned),
+            cid: Some(format!("c{id}")),
             name,
             data,
         }));

@@ -4,7 +4,7 @@ use coap_codec::{Code, ContentFormat};
 use coap_endpoint::Failure;
 use lwm2m_model::Node;
 use lwm2m_model::payload::{PayloadError, Quirk, Timestamped};
-use lwm2m_ops::IllegalRequest;
+use lwm2m_ops::{IllegalRequest, Refused};
 use server_stack::CallFailure;
 
 /// How a call to a device is made.
@@ -121,6 +121,14 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// What the device answered, if it did.
+    pub const fn code(&self) -> Option<Code> {
+        match self {
+            Self::Device { code, .. } | Self::UnexpectedCode(code) => Some(*code),
+            _ => None,
+        }
+    }
+
     /// A stable name for logs, metrics and problem documents.
     pub const fn id(&self) -> &'static str {
         match self {
@@ -137,6 +145,15 @@ impl CallError {
             Self::NotObserved => "not_observed",
             Self::Overloaded => "overloaded",
             Self::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
+impl From<Refused> for CallError {
+    fn from(refused: Refused) -> Self {
+        Self::Device {
+            code: refused.code,
+            diagnostic: (!refused.diagnostic.is_empty()).then_some(refused.diagnostic),
         }
     }
 }

@@ -1,9 +1,11 @@
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use coap_codec::Code;
 use lwm2m_model::{Node, Path};
 use registry_core::{Diff, Registration, Removal};
+
+use crate::Cid;
 
 /// Something that happened to the fleet.
 #[derive(Clone, Debug)]
@@ -13,9 +15,9 @@ pub struct ServerEvent {
     pub id: u64,
     /// When.
     pub time: SystemTime,
-    /// The number of the device's request that caused it, the same in the log lines about that
-    /// request; `None` for what no request caused.
-    pub cid: Option<u64>,
+    /// The device's request or the call that caused it, the same in the log lines about that;
+    /// `None` for what neither caused.
+    pub cid: Option<Cid>,
     /// The endpoint it happened to, where one is known.
     pub endpoint: Option<String>,
     /// What.
@@ -91,6 +93,35 @@ pub enum EventKind {
         /// Why, in words.
         reason: String,
     },
+    /// An operation that was asked of a device by [`Handle`](crate::Handle) succeeded.
+    #[non_exhaustive]
+    OperationDone {
+        /// Which one: `read`, `write`, `execute`, `create`, `delete`, `discover` or `observe`.
+        operation: &'static str,
+        /// On what.
+        path: Path,
+        /// What the device answered.
+        code: Code,
+        /// From when it was asked for.
+        took: Duration,
+    },
+    /// An operation that was asked of a device by [`Handle`](crate::Handle) brought nothing.
+    #[non_exhaustive]
+    OperationFailed {
+        /// Which one, as in [`OperationDone`](Self::OperationDone).
+        operation: &'static str,
+        /// On what.
+        path: Path,
+        /// What the device answered, if it did.
+        code: Option<Code>,
+        /// Why, as [`CallError::id`](crate::CallError::id) names it; `withdrawn` when whoever asked did not
+        /// wait for the end.
+        reason: &'static str,
+        /// The reason in words.
+        detail: String,
+        /// From when it was asked for.
+        took: Duration,
+    },
     /// The server stops.
     ShuttingDown,
 }
@@ -106,6 +137,8 @@ impl EventKind {
             Self::ObservationStarted { .. } => "observation.started",
             Self::ObservationNotified { .. } => "observation.notified",
             Self::ObservationEnded { .. } => "observation.ended",
+            Self::OperationDone { .. } => "operation.done",
+            Self::OperationFailed { .. } => "operation.failed",
             Self::ShuttingDown => "server.stopping",
         }
     }

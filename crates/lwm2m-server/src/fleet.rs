@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
-use coap_codec::ContentFormat;
+use coap_codec::{Code, ContentFormat};
 use lwm2m_model::payload::{self, Shape};
 use lwm2m_model::{Context, Lwm2mVersion, Models, Path};
 use lwm2m_ops::{Downlink, ObjectList, Observe, Reply};
@@ -12,14 +12,17 @@ use registry_core::{Op, Outcome, Registration, partition_of};
 use sansio::Ticket;
 use server_stack::{CallFailure, CallId, ServerStack, Target};
 use tokio::sync::{mpsc, oneshot};
+use tracing::field;
 
 use crate::EventKind;
 use crate::call::{CallError, ReadAnswer};
+use crate::cid::Cid;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::handle::{DeviceFilter, DevicePage, ServerInfo, done};
 use crate::hub::Hub;
 use crate::observations::Observations;
+use crate::operation::Underway;
 use crate::partition::{Partition, Sink};
 use crate::refusals::Refusals;
 use crate::shard::{CallCommand, Command, FirstReply, Fleet};
@@ -133,16 +136,20 @@ impl Shared {
         }
     }
 
-    /// Sends an operation to a device and waits for the answer. Dropping the future withdraws it.
-    pub(crate) async fn call(
+    /// Sends an operation to a device, waits for the answer and has `take` read it. Dropping the
+    /// future withdraws it.
+    pub(crate) async fn call<T>(
         &self,
         device: &Registration,
         operation: Downlink,
         timeout: Duration,
-    ) -> Result<Reply, CallError> {
-        let call = self.fresh_call();
-        let first = self.send(device, call, operation, timeout).await?;
-        Ok(first.result?)
+        take: impl FnOnce(Reply) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let mut underway = Underway::begin(self, device.endpoint(), &operation);
+        let first = self.send(device, underway.call(), operation, timeout).await;
+        let reply = first.and_then(|first| first.result.map_err(CallError::from));
+        underway.code = answered(&reply);
+        underway.end(reply.and_then(take))
     }
 
     async fn send(
@@ -189,7 +196,7 @@ impl Shared {
         device: &Registration,
         observe: Observe,
         timeout: Duration,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<ReadAnswer, CallError> {
         let path = observe.path();
         let wanted = self
             .partition(device.endpoint())
@@ -199,19 +206,29 @@ impl Shared {
         }
         let shared = self.this.upgrade().ok_or(CallError::ShuttingDown)?;
         let device = device.clone();
-        tokio::spawn(async move { shared.ask_to_observe(&device, observe, timeout).await })
-            .await
-            .map_err(|_| CallError::ShuttingDown)?
+        tokio::spawn(async move {
+            let operation = observe.clone().into();
+            let mut underway = Underway::begin(&shared, device.endpoint(), &operation);
+            let call = underway.call();
+            let answer = shared.ask_to_observe(&device, call, observe, timeout).await;
+            underway.code = match &answer {
+                Ok(_) | Err(CallError::Payload(_)) => Some(Code::CONTENT),
+                Err(error) => error.code(),
+            };
+            underway.end(answer)
+        })
+        .await
+        .map_err(|_| CallError::ShuttingDown)?
     }
 
     async fn ask_to_observe(
         &self,
         device: &Registration,
+        call: CallId,
         observe: Observe,
         timeout: Duration,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<ReadAnswer, CallError> {
         let (endpoint, path) = (device.endpoint(), observe.path());
-        let call = self.fresh_call();
         if let Some(former) = self.observations.start(endpoint, path, call) {
             self.tell(device.route(), Command::Cancel(former));
         }
@@ -225,8 +242,8 @@ impl Shared {
                 // It will not be otherwise next time: the wish is dropped.
                 self.forget_observation(endpoint, path);
                 let reason = refused.to_string();
-                self.publish(endpoint, EventKind::ObservationEnded { path, reason });
-                return Ok(Reply::Refused(refused));
+                self.publish(endpoint, call, EventKind::ObservationEnded { path, reason });
+                return Err(refused.into());
             }
             Ok(reply) => reply,
             Err(error) => {
@@ -234,17 +251,15 @@ impl Shared {
                 return Err(error);
             }
         };
-        let node = self
-            .decode(device, &path, reply.clone())
-            .ok()
-            .map(|answer| answer.node);
+        let answer = self.decode(device, &path, reply);
+        let node = answer.as_ref().ok().map(|answer| answer.node.clone());
         self.observations.value(call, node.clone());
-        self.publish(endpoint, EventKind::ObservationStarted { path, node });
+        self.publish(endpoint, call, EventKind::ObservationStarted { path, node });
         if !observing {
             let why = "the device answered without observing";
             self.observations.stopped(call, why.to_owned());
         }
-        Ok(reply)
+        answer
     }
 
     pub(crate) async fn cancel_observation(
@@ -260,7 +275,9 @@ impl Shared {
             self.tell(device.route(), Command::CancelActively(call));
         }
         let reason = "cancelled by the server".to_owned();
-        self.publish(endpoint, EventKind::ObservationEnded { path, reason });
+        let kind = EventKind::ObservationEnded { path, reason };
+        self.hub
+            .publish(Some(endpoint), running.map(Cid::from), kind);
         Ok(())
     }
 
@@ -291,7 +308,12 @@ impl Shared {
                 let accept = shared.accept(&device, &path, None).unwrap_or_default();
                 if let Ok(observe) = Observe::new(path, accept) {
                     let asked = shared
-                        .ask_to_observe(&device, observe, OBSERVE_AGAIN_TIMEOUT)
+                        .ask_to_observe(
+                            &device,
+                            shared.fresh_call(),
+                            observe,
+                            OBSERVE_AGAIN_TIMEOUT,
+                        )
                         .await;
                     // What came of it stands with the observation. Who does not answer is not asked for more
                     // before its next Update: the address may be a victim's, and the registration forged.
@@ -334,7 +356,7 @@ impl Shared {
             reply => {
                 done(reply)?;
                 // A success that is no content; the closed list of codes has none for these operations.
-                Err(CallError::UnexpectedCode(coap_codec::Code::CHANGED))
+                Err(CallError::UnexpectedCode(Code::CHANGED))
             }
         }
     }
@@ -405,7 +427,7 @@ impl Shared {
     }
 
     /// Tells of a refusal, unless there are too many.
-    fn refused(&self, endpoint: Option<&str>, cid: Option<u64>, refused: Refused<'_>) {
+    fn refused(&self, endpoint: Option<&str>, cid: Option<Cid>, refused: Refused<'_>) {
         let Some(untold) = self.refusals.admit(self.clock.now()) else {
             return;
         };
@@ -415,7 +437,7 @@ impl Shared {
             reason,
             detail,
         } = refused;
-        tracing::warn!(event = "registration.refused", ep = endpoint, cid, %address, %code, reason, untold);
+        tracing::warn!(event = "registration.refused", ep = endpoint, cid = cid.map(field::display), %address, %code, reason, untold);
         let kind = EventKind::RegistrationRefused {
             address,
             code,
@@ -426,8 +448,9 @@ impl Shared {
         self.hub.publish(endpoint, cid, kind);
     }
 
-    pub(crate) fn publish(&self, endpoint: &str, kind: EventKind) {
-        self.hub.publish(Some(endpoint), None, kind);
+    /// Tells of something that goes back to a call.
+    pub(crate) fn publish(&self, endpoint: &str, call: CallId, kind: EventKind) {
+        self.hub.publish(Some(endpoint), Some(call.into()), kind);
     }
 
     /// Ends what is under way with a device at a place where it is no more.
@@ -443,7 +466,7 @@ impl Shared {
         }
     }
 
-    fn fresh_call(&self) -> CallId {
+    pub(crate) fn fresh_call(&self) -> CallId {
         CallId::new(self.next_call.fetch_add(1, Ordering::Relaxed))
     }
 }
@@ -493,7 +516,7 @@ impl Sink for Weak<Shared> {
 
     fn event(&self, event: registry_core::Event, cause: Option<Ticket>) {
         let Some(shared) = self.upgrade() else { return };
-        let cid = cause.filter(|&cause| cause != NOBODY).map(Ticket::get);
+        let cid = cause.filter(|&cause| cause != NOBODY).map(Cid::from);
         use registry_core::Event as Registry;
         match event {
             Registry::Registered {
@@ -507,7 +530,7 @@ impl Sink for Weak<Shared> {
                 tracing::info!(
                     event = "registration.created",
                     ep = registration.endpoint(),
-                    cid,
+                    cid = cid.map(field::display),
                     replaced = replaced.is_some()
                 );
                 shared.hub.publish(
@@ -532,7 +555,7 @@ impl Sink for Weak<Shared> {
                 tracing::debug!(
                     event = "registration.updated",
                     ep = registration.endpoint(),
-                    cid
+                    cid = cid.map(field::display)
                 );
                 shared.hub.publish(
                     Some(registration.endpoint()),
@@ -554,7 +577,7 @@ impl Sink for Weak<Shared> {
                 tracing::info!(
                     event = "registration.removed",
                     ep = registration.endpoint(),
-                    cid,
+                    cid = cid.map(field::display),
                     reason = reason.as_str()
                 );
                 let endpoint = registration.endpoint().to_owned();
@@ -607,12 +630,17 @@ impl Fleet for Weak<Shared> {
         if last {
             let reason = problem.unwrap_or_else(|| "the device ended it".to_owned());
             shared.observations.stopped(call, reason.clone());
-            shared.publish(&endpoint, EventKind::ObservationEnded { path, reason });
+            shared.publish(
+                &endpoint,
+                call,
+                EventKind::ObservationEnded { path, reason },
+            );
             return;
         }
         shared.observations.value(call, node.clone());
         shared.publish(
             &endpoint,
+            call,
             EventKind::ObservationNotified {
                 path,
                 node,
@@ -621,11 +649,11 @@ impl Fleet for Weak<Shared> {
         );
     }
 
-    fn refused(&self, target: Target, refusal: &lwm2m_ops::Refusal) {
+    fn refused(&self, cid: Cid, target: Target, refusal: &lwm2m_ops::Refusal) {
         let Some(shared) = self.upgrade() else { return };
         shared.refused(
             None,
-            None,
+            Some(cid),
             Refused {
                 address: target.address,
                 code: refusal.code,
@@ -639,7 +667,7 @@ impl Fleet for Weak<Shared> {
 /// A request on the registration interface that was not accepted.
 struct Refused<'a> {
     address: SocketAddr,
-    code: coap_codec::Code,
+    code: Code,
     reason: &'static str,
     detail: &'a dyn std::fmt::Display,
 }
@@ -656,6 +684,14 @@ fn target(device: &Registration) -> Target {
     Target {
         local_endpoint: device.local_endpoint(),
         address: device.address(),
+    }
+}
+
+/// The code of a device's answer, if it has answered.
+fn answered(reply: &Result<Reply, CallError>) -> Option<Code> {
+    match reply {
+        Ok(reply) => Some(reply.code()),
+        Err(error) => error.code(),
     }
 }
 

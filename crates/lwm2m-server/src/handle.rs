@@ -129,11 +129,10 @@ impl Handle {
         let device = self.registered(endpoint)?;
         let accept = self.shared.accept(&device, &path, options.format)?;
         let read = Read::new(path, accept)?;
-        let reply = self
-            .shared
-            .call(&device, read.into(), options.timeout)
-            .await?;
-        self.decode(&device, &path, reply)
+        let decode = |reply| self.shared.decode(&device, &path, reply);
+        self.shared
+            .call(&device, read.into(), options.timeout, decode)
+            .await
     }
 
     /// Writes a value: with [`WriteMode::Replace`] what is there is replaced, with
@@ -153,11 +152,9 @@ impl Handle {
         let device = self.registered(endpoint)?;
         let (format, payload) = self.encode(&device, &path, node, options.format)?;
         let write = Write::new(path, mode, format, payload)?;
-        let reply = self
-            .shared
-            .call(&device, write.into(), options.timeout)
-            .await?;
-        done(reply)
+        self.shared
+            .call(&device, write.into(), options.timeout, done)
+            .await
     }
 
     /// Executes a resource (LwM2M 1.0 §5.4.5), with arguments such as `0='on',3` or none.
@@ -174,11 +171,9 @@ impl Handle {
     ) -> Result<(), CallError> {
         let device = self.registered(endpoint)?;
         let execute = Execute::new(path, arguments)?;
-        let reply = self
-            .shared
-            .call(&device, execute.into(), options.timeout)
-            .await?;
-        done(reply)
+        self.shared
+            .call(&device, execute.into(), options.timeout, done)
+            .await
     }
 
     /// Creates instances of an object (LwM2M 1.0 §5.4.6); gives the path of an instance whose
@@ -213,14 +208,13 @@ impl Handle {
             Ok::<_, CallError>((format, payload))
         })?;
         let create = Create::new(object, format, payload)?;
-        match self
-            .shared
-            .call(&device, create.into(), options.timeout)
-            .await?
-        {
+        let created = |reply| match reply {
             Reply::Created(path) => Ok(path),
             reply => done(reply).map(|()| None),
-        }
+        };
+        self.shared
+            .call(&device, create.into(), options.timeout, created)
+            .await
     }
 
     /// Deletes an instance (LwM2M 1.0 §5.4.7).
@@ -236,11 +230,9 @@ impl Handle {
     ) -> Result<(), CallError> {
         let device = self.registered(endpoint)?;
         let delete = Delete::new(path)?;
-        let reply = self
-            .shared
-            .call(&device, delete.into(), options.timeout)
-            .await?;
-        done(reply)
+        self.shared
+            .call(&device, delete.into(), options.timeout, done)
+            .await
     }
 
     /// Asks what there is under a path, and with which attributes (LwM2M 1.0 §5.4.2).
@@ -256,14 +248,13 @@ impl Handle {
     ) -> Result<Vec<DiscoveredLink>, CallError> {
         let device = self.registered(endpoint)?;
         let discover = Discover::new(path)?;
-        match self
-            .shared
-            .call(&device, discover.into(), options.timeout)
-            .await?
-        {
+        let discovered = |reply| match reply {
             Reply::Content { payload, .. } => Ok(links(&payload, device.objects().root.as_str())),
             reply => done(reply).map(|()| Vec::new()),
-        }
+        };
+        self.shared
+            .call(&device, discover.into(), options.timeout, discovered)
+            .await
     }
 
     /// Observes a path: the first value now, further ones as events, until
@@ -282,11 +273,7 @@ impl Handle {
         let device = self.registered(endpoint)?;
         let accept = self.shared.accept(&device, &path, options.format)?;
         let observe = Observe::new(path, accept)?;
-        let reply = self
-            .shared
-            .observe(&device, observe, options.timeout)
-            .await?;
-        self.decode(&device, &path, reply)
+        self.shared.observe(&device, observe, options.timeout).await
     }
 
     /// Ends an observation: the device is told by Observe=1 when it is there (LwM2M 1.0 §5.5.3).
@@ -323,24 +310,12 @@ impl Handle {
             Ok((format, payload::encode(cx, format, path, node)?))
         })
     }
-
-    fn decode(
-        &self,
-        device: &Registration,
-        path: &Path,
-        reply: Reply,
-    ) -> Result<ReadAnswer, CallError> {
-        self.shared.decode(device, path, reply)
-    }
 }
 
 /// The outcome of an operation that brings no value.
 pub(crate) fn done(reply: Reply) -> Result<(), CallError> {
     match reply {
-        Reply::Refused(refused) => Err(CallError::Device {
-            code: refused.code,
-            diagnostic: (!refused.diagnostic.is_empty()).then_some(refused.diagnostic),
-        }),
+        Reply::Refused(refused) => Err(refused.into()),
         _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use crate::{EventKind, ServerEvent};
+use crate::{Cid, EventKind, ServerEvent};
 
 /// The last events, numbered, for any number of readers at their own speed.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Hub {
         }
     }
 
-    pub(crate) fn publish(&self, endpoint: Option<&str>, cid: Option<u64>, kind: EventKind) {
+    pub(crate) fn publish(&self, endpoint: Option<&str>, cid: Option<Cid>, kind: EventKind) {
         let mut ring = self.lock();
         let id = ring.next;
         ring.next = id.saturating_add(1);

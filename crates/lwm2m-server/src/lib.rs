@@ -3,6 +3,7 @@
 
 mod batch;
 mod call;
+mod cid;
 mod clock;
 mod config;
 mod counters;
@@ -11,6 +12,7 @@ mod fleet;
 mod handle;
 mod hub;
 mod observations;
+mod operation;
 mod partition;
 mod refusals;
 mod server;
@@ -18,6 +20,7 @@ mod shard;
 mod socket;
 
 pub use call::{CallError, CallOptions, DiscoveredLink, ReadAnswer};
+pub use cid::Cid;
 pub use config::Config;
 pub use event::{EventKind, ServerEvent};
 pub use handle::{DeviceFilter, DevicePage, Handle, ServerInfo};

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::batch::{Inbox, Listener};
 use crate::counters::Counters;
-use crate::{clock::Clock, partition::Partition};
+use crate::{cid::Cid, clock::Clock, partition::Partition};
 
 /// What a shard is told by the rest of the server.
 pub(crate) enum Command {
@@ -53,7 +53,7 @@ pub(crate) trait Fleet: Send + Sync {
     /// A notification, or the end of an observation.
     fn notified(&self, call: CallId, result: Result<Reply, CallFailure>, last: bool);
     /// A request that was refused before the registry saw it.
-    fn refused(&self, target: Target, refusal: &lwm2m_ops::Refusal);
+    fn refused(&self, cid: Cid, target: Target, refusal: &lwm2m_ops::Refusal);
 }
 
 /// One task with its own sockets and its own peers. What it shares with others it reaches by
@@ -209,7 +209,7 @@ impl Shard {
                 && let Some(partition) = self.around.partitions.get(usize::from(partition))
             {
                 if let Some(caller) = op.caller() {
-                    tracing::debug!(event = "registration.request", cid = ticket.get(), address = %caller.address);
+                    heard(ticket.into(), caller.address);
                 }
                 partition.run(self.around.clock.now(), ticket, op);
             }
@@ -249,8 +249,14 @@ impl Shard {
                 call, result, last, ..
             } => self.around.fleet.notified(call, result, last),
             Event::Refused {
-                target, refusal, ..
-            } => self.around.fleet.refused(target, &refusal),
+                ticket,
+                target,
+                refusal,
+                ..
+            } => {
+                heard(ticket.into(), target.address);
+                self.around.fleet.refused(ticket.into(), target, &refusal);
+            }
             _ => {}
         }
     }
@@ -287,6 +293,11 @@ impl Shard {
             }
         }
     }
+}
+
+/// The first that is told of a request on the registration interface.
+fn heard(cid: Cid, address: SocketAddr) {
+    tracing::debug!(event = "registration.request", %cid, %address);
 }
 
 /// Completes when one of the sockets has something to read.

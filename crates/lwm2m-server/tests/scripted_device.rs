@@ -155,7 +155,7 @@ async fn registers_updates_and_leaves() {
     let location = device.register("dev1").await;
     let created = event(&mut events, "registration.created").await;
     assert_eq!(created.endpoint.as_deref(), Some("dev1"));
-    assert!(created.cid.is_some());
+    assert!(created.cid.unwrap().to_string().starts_with('r'));
     let registration = handle.device("dev1").unwrap();
     assert_eq!(format!("rd/{}", registration.id()), location);
     let page = handle.devices(&DeviceFilter::default());
@@ -199,6 +199,8 @@ async fn refusals_say_why() {
         panic!("{refused:?}");
     };
     assert_eq!((*code, *reason), (Code::BAD_REQUEST, "bad_lifetime"));
+    // The registry has not seen it, and it is numbered all the same.
+    assert_eq!(refused.cid.unwrap().to_string(), "r0-0");
     // Who sends garbage fills neither the log nor the ring of events.
     for _ in 0..60 {
         device.ask(Code::POST, "/rd", &query, b"</1/0>").await;
@@ -343,6 +345,155 @@ async fn what_is_wanted_and_failed_is_asked_for_again_after_an_update() {
     assert_eq!(Message::decode(&answer).unwrap().code(), Code::CHANGED);
     let more = tokio::time::timeout(Duration::from_millis(200), device.receive()).await;
     assert!(more.is_err(), "nothing more is asked");
+}
+
+/// Asks for a value and has `answer` follow; gives the event that tells of the end.
+async fn told_of_a_read(
+    handle: &Handle,
+    device: &Device,
+    answer: Option<(Code, &[u8])>,
+) -> Arc<ServerEvent> {
+    let mut events = handle.events(None);
+    let caller = handle.clone();
+    let read = tokio::spawn(async move {
+        let options = CallOptions::default().with_timeout(Duration::from_secs(3));
+        caller.read("dev5", path!(3303, 0, 5700), options).await
+    });
+    let request = device.receive().await;
+    match answer {
+        Some((code, text)) => device.answer(&request, code, None, text).await,
+        None => read.abort(),
+    }
+    let ended = async {
+        loop {
+            let Some(StreamItem::Event(event)) = events.next().await else {
+                panic!("the stream goes on");
+            };
+            if event.kind.name().starts_with("operation.") {
+                return event;
+            }
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(10), ended).await;
+    let ended = ended.expect("the end is told");
+    // Once.
+    assert!(read.await.is_ok() || answer.is_none());
+    while let Some(StreamItem::Event(event)) = events.take() {
+        assert!(!event.kind.name().starts_with("operation."), "{event:?}");
+    }
+    ended
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_an_operation_is_told() {
+    let (_server, handle, address) = server(1).await;
+    let mut device = Device::new(address).await;
+    device.register("dev5").await;
+    let mut cids = Vec::new();
+    for (answer, code, failure) in [
+        (
+            Some((Code::CONTENT, &b"20.5"[..])),
+            Some(Code::CONTENT),
+            None,
+        ),
+        (
+            Some((Code::NOT_FOUND, b"")),
+            Some(Code::NOT_FOUND),
+            Some("device_error"),
+        ),
+        // Text where a Float must stand.
+        (
+            Some((Code::CONTENT, b"warm")),
+            Some(Code::CONTENT),
+            Some("payload_not_decodable"),
+        ),
+        // A code that a Read does not have.
+        (
+            Some((Code::CREATED, b"")),
+            Some(Code::CREATED),
+            Some("unexpected_code"),
+        ),
+        (None, None, Some("withdrawn")),
+    ] {
+        let event = told_of_a_read(&handle, &device, answer).await;
+        assert_eq!(event.endpoint.as_deref(), Some("dev5"));
+        let told = match &event.kind {
+            EventKind::OperationDone {
+                operation,
+                path,
+                code,
+                ..
+            } => (*operation, *path, Some(*code), None),
+            EventKind::OperationFailed {
+                operation,
+                path,
+                code,
+                reason,
+                ..
+            } => (*operation, *path, *code, Some(*reason)),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told, ("read", path!(3303, 0, 5700), code, failure));
+        cids.push(event.cid.unwrap().to_string());
+    }
+    let number = |cid: &String| cid.strip_prefix('c').unwrap().parse::<u64>().unwrap();
+    let numbers: Vec<u64> = cids.iter().map(number).collect();
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{cids:?}");
+
+    // What could not be sent to anybody was no operation.
+    let mut events = handle.events(None);
+    let options = CallOptions::default;
+    assert!(handle.read("nobody", path!(3, 0), options()).await.is_err());
+    let node = Node::Resource(Resource::single(5700, "warm"));
+    let path = path!(3303, 0, 5700);
+    let unfit = handle.write("dev5", path, WriteMode::Replace, &node, options());
+    assert!(matches!(unfit.await, Err(CallError::Encode(_))));
+    assert!(events.take().is_none());
+}
+
+/// What follows from a call names it: its end, the start of the observation, its values, its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_observation_is_told_with_its_call() {
+    let (_server, handle, address) = server(1).await;
+    let mut device = Device::new(address).await;
+    device.register("dev6").await;
+    let mut events = handle.events(None);
+    let caller = handle.clone();
+    let observe = tokio::spawn(async move {
+        let options = CallOptions::default();
+        caller.observe("dev6", path!(3303, 0, 5700), options).await
+    });
+    let request = device.receive().await;
+    device.answer(&request, Code::CONTENT, Some(1), b"20").await;
+    observe.await.unwrap().unwrap();
+    let token = Message::decode(&request).unwrap().token().to_vec();
+    let non = Type::NonConfirmable;
+    device
+        .send(non, Code::CONTENT, 7, &token, Some(2), b"21")
+        .await;
+    event(&mut events, "observation.notified").await;
+    let path = path!(3303, 0, 5700);
+    handle.cancel_observation("dev6", path).await.unwrap();
+    let mut events = handle.events(Some(0));
+    let mut told = Vec::new();
+    while let Some(item) = events.take() {
+        if let StreamItem::Event(event) = item {
+            told.push((event.kind.name(), event.cid.unwrap().to_string()));
+        }
+    }
+    let call = told.last().unwrap().1.clone();
+    let names = [
+        "observation.started",
+        "operation.done",
+        "observation.notified",
+        "observation.ended",
+    ];
+    let of_the_call: Vec<_> = told.iter().filter(|(_, cid)| *cid == call).collect();
+    assert!(
+        of_the_call.iter().map(|(name, _)| name).eq(&names),
+        "{told:?}"
+    );
+    assert_eq!(told[0], ("registration.created", "r0-0".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,6 +86,8 @@ pub enum Event {
     /// A request on the registration interface was refused before the registry saw it.
     #[non_exhaustive]
     Refused {
+        /// The number of the request, as [`Effect::Registry`] has it for those that get so far.
+        ticket: Ticket,
         /// Who asked.
         target: Target,
         /// The code it got and why.

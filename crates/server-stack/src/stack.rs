@@ -232,6 +232,11 @@ impl ServerStack {
         (ticket.get() >> SHARD_SHIFT) as u16
     }
 
+    /// The number of a ticket among those of its shard.
+    pub const fn number_of(ticket: Ticket) -> u64 {
+        ticket.get() & ((1 << SHARD_SHIFT) - 1)
+    }
+
     /// Counters of the CoAP endpoint.
     pub fn stats(&self) -> coap_endpoint::Stats {
         self.coap.stats()
@@ -337,8 +342,12 @@ impl ServerStack {
                     Ok(effect) => self.effects.push_back(effect),
                     Err((response, refusal)) => {
                         let _ = self.coap.respond(now, exchange, response);
-                        if let Some(refusal) = refusal {
-                            self.events.push_back(Event::Refused { target, refusal });
+                        if let Some((ticket, refusal)) = refusal {
+                            self.events.push_back(Event::Refused {
+                                ticket,
+                                target,
+                                refusal,
+                            });
                         }
                     }
                 }

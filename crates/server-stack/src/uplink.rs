@@ -35,7 +35,7 @@ impl Uplinks {
         request: &Request,
         confirmable: bool,
         config: &Config,
-    ) -> Result<Effect, (Response, Option<Refusal>)> {
+    ) -> Result<Effect, (Response, Option<(Ticket, Refusal)>)> {
         if let Some(response) = discovery(request) {
             return Err((response, None));
         }
@@ -49,7 +49,7 @@ impl Uplinks {
                 } else {
                     Refused::from(refusal.code).to_response()
                 };
-                return Err((response, Some(refusal)));
+                return Err((response, Some((self.ticket(), refusal))));
             }
         };
         if self.waiting.len() >= config.uplinks {
@@ -63,14 +63,19 @@ impl Uplinks {
         let Some(op) = Op::uplink(caller, uplink) else {
             return Err((Response::new(Code::METHOD_NOT_ALLOWED), None));
         };
-        let ticket = Ticket::new(self.next);
-        self.next = self.next.wrapping_add(1);
+        let ticket = self.ticket();
         self.waiting.insert(ticket, exchange);
         Ok(Effect::Registry {
             ticket,
             partition: op.partition(config.partitions),
             op,
         })
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        let ticket = Ticket::new(self.next);
+        self.next = self.next.wrapping_add(1);
+        ticket
     }
 
     /// The answer that an outcome means, and to which exchange.

@@ -3,10 +3,11 @@
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
+use coap_codec::{Code, Encoder, OptionNumber, Type};
 use lwm2m_model::path;
 use lwm2m_ops::Read;
 use sansio::Instant;
-use server_stack::{CallFailure, CallId, Config, Event, ServerStack, Target};
+use server_stack::{CallFailure, CallId, Config, Effect, Event, ServerStack, Target};
 
 fn target(port: u16) -> Target {
     Target {
@@ -62,4 +63,47 @@ fn a_call_id_in_use_is_refused() {
     };
     assert_eq!(result, Err(CallFailure::Overloaded));
     assert_eq!(stack.tables().calls, 1);
+}
+
+/// A request that is refused before the registry sees it is numbered as those that the registry sees.
+#[test]
+fn every_request_has_its_number() {
+    let mut config = Config::default();
+    config.shard = 2;
+    let mut stack = ServerStack::new(config, [1; 32], Instant::ZERO);
+    let mut hear = |mid: u8, lifetime: &[u8]| {
+        let mut bytes = [0; 64];
+        let mut out =
+            Encoder::new(&mut bytes, Type::Confirmable, Code::POST, mid.into(), b"t").unwrap();
+        out.option(OptionNumber::URI_PATH, b"rd").unwrap();
+        out.option_uint(OptionNumber::CONTENT_FORMAT, 40).unwrap();
+        for item in [b"ep=dev", lifetime, b"lwm2m=1.1"] {
+            out.option(OptionNumber::URI_QUERY, item).unwrap();
+        }
+        out.payload(b"</3/0>").unwrap();
+        let len = out.finish().unwrap();
+        stack.handle_datagram(Instant::ZERO, target(1), &bytes[..len]);
+        let asked = stack.poll_effect().map(|effect| match effect {
+            Effect::Registry { ticket, .. } => ticket,
+            other => panic!("{other:?}"),
+        });
+        let refused = stack.poll_event().map(|event| match event {
+            Event::Refused { ticket, .. } => ticket,
+            other => panic!("{other:?}"),
+        });
+        (asked, refused)
+    };
+    let told = [hear(1, b"lt=60"), hear(2, b"lt=soon"), hear(3, b"lt=60")];
+    let [
+        (Some(first), None),
+        (None, Some(second)),
+        (Some(third), None),
+    ] = told
+    else {
+        panic!("{told:?}")
+    };
+    for (number, ticket) in (0..).zip([first, second, third]) {
+        assert_eq!(ServerStack::shard_of(ticket), 2);
+        assert_eq!(ServerStack::number_of(ticket), number);
+    }
 }

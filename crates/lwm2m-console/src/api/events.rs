@@ -167,12 +167,15 @@ impl Writer {
     }
 
     fn event(&self, event: &Event) -> Bytes {
-        let data = data(&self.app, event);
-        self.frame(
-            event.id,
-            event.name,
-            &envelope(event.id, event.time, event.ep.as_deref(), event.name, data),
-        )
+        let json = json!({
+            "id": event.id,
+            "time": system_time(event.time),
+            "ep": event.ep,
+            "cid": event.cid,
+            "type": event.name,
+            "data": data(&self.app, event),
+        });
+        self.frame(event.id, event.name, &json)
     }
 
     fn lagged(&self, from: u64, to: u64) -> Bytes {
@@ -180,12 +183,15 @@ impl Writer {
             .statistics
             .streams_lagged
             .fetch_add(1, Ordering::Relaxed);
-        let data = json!({ "from": from, "to": to });
-        self.frame(
-            to,
-            LAGGED,
-            &envelope(to, SystemTime::now(), None, LAGGED, data),
-        )
+        let json = json!({
+            "id": to,
+            "time": system_time(SystemTime::now()),
+            "ep": null,
+            "cid": null,
+            "type": LAGGED,
+            "data": { "from": from, "to": to },
+        });
+        self.frame(to, LAGGED, &json)
     }
 
     /// JSON has no raw line breaks, so one event stays one line whatever a device calls itself.
@@ -196,10 +202,6 @@ impl Writer {
             format!("id: {id}\nevent: {name}\ndata: {json}\n\n").into()
         }
     }
-}
-
-fn envelope(id: u64, time: SystemTime, ep: Option<&str>, name: &str, data: Json) -> Json {
-    json!({ "id": id, "time": system_time(time), "ep": ep, "type": name, "data": data })
 }
 
 fn data(app: &App, event: &Event) -> Json {

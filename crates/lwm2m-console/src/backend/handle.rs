@@ -392,12 +392,41 @@ fn event(handle: &Handle, event: &ServerEvent) -> Event {
         EventKind::ObservationEnded { path, reason, .. } => {
             Data::Other(json!({ "path": path.to_string(), "reason": reason }))
         }
+        EventKind::OperationDone {
+            operation,
+            path,
+            code,
+            took,
+            ..
+        } => Data::Other(json!({
+            "operation": operation,
+            "path": path.to_string(),
+            "coap_code": code.to_string(),
+            "duration_s": took.as_secs_f64(),
+        })),
+        EventKind::OperationFailed {
+            operation,
+            path,
+            code,
+            reason,
+            detail,
+            took,
+            ..
+        } => Data::Other(json!({
+            "operation": operation,
+            "path": path.to_string(),
+            "coap_code": code.map(|code| code.to_string()),
+            "reason": reason,
+            "detail": detail,
+            "duration_s": took.as_secs_f64(),
+        })),
         _ => Data::Other(json!({})),
     };
     Event {
         id: event.id,
         time: event.time,
         ep: event.endpoint.clone(),
+        cid: event.cid.map(|cid| cid.to_string()),
         name: event.kind.name(),
         data,
     }

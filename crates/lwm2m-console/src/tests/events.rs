@@ -72,7 +72,7 @@ impl Reader {
         let data: Json = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
         assert_eq!((&data["id"], &data["type"]), (&json!(id), &json!(name)));
         let members: Vec<_> = data.as_object().unwrap().keys().collect();
-        assert_eq!(members, ["data", "ep", "id", "time", "type"]);
+        assert_eq!(members, ["cid", "data", "ep", "id", "time", "type"]);
         Some((id, name.to_owned(), data))
     }
 }
