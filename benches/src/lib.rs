@@ -9,9 +9,12 @@
 mod coap;
 pub mod messages;
 mod packs;
+mod stack;
 mod tlv;
 
 use std::hint::black_box;
+
+pub use stack::Server;
 
 /// One codec doing one thing.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +68,7 @@ impl Case {
 /// All cases that run in this process. Those of libcoap are in `c/libcoap.c`.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    [coap::CASES, tlv::CASES, packs::CASES].concat()
+    [coap::CASES, tlv::CASES, packs::CASES, stack::CASES].concat()
 }
 
 /// Runs `once` so many times; the compiler must neither drop its result nor reuse one.
