@@ -14,12 +14,14 @@ extern crate alloc;
 
 mod datagram;
 mod instant;
+mod pages;
 mod peer;
 mod rng;
 mod wheel;
 
 pub use datagram::{DatagramBuf, Transmit};
 pub use instant::Instant;
+pub use pages::Pages;
 pub use peer::{Peer, Ticket};
 pub use rng::Rng;
 pub use wheel::{TimerId, TimerWheel};
