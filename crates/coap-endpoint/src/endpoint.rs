@@ -6,7 +6,7 @@ use sansio::{DatagramBuf, Instant, Peer, Transmit};
 use crate::message_layer::Owner;
 use crate::peer::Peers;
 use crate::request_layer::RequestOptions;
-use crate::shared::{OutboundBytes, Shared, Timer, TimerKind};
+use crate::shared::{Shared, Timer, TimerKind};
 use crate::{
     CloseReason, Config, Event, ExchangeId, Notify, PeerInfo, RelationId, RequestError, RequestId,
     StaleExchange, StaleRelation, StaleRequest, Stats, Tables,
@@ -52,7 +52,9 @@ impl Endpoint {
     /// slot is not below [`Limits::peers`](crate::Limits::peers).
     pub fn open_peer(&mut self, now: Instant, peer: Peer, info: PeerInfo) -> bool {
         let now = self.clock.read(now);
-        self.peers.open(&mut self.cx, now, peer, info)
+        let opened = self.peers.open(&mut self.cx, now, peer, info);
+        self.peers.settle();
+        opened
     }
 
     /// Forgets `peer`. Its requests fail with [`Failure::PeerClosed`](crate::Failure::PeerClosed), its
@@ -61,21 +63,22 @@ impl Endpoint {
         let _ = why;
         self.clock.read(now);
         self.peers.close(&mut self.cx, peer);
+        self.peers.settle();
     }
 
     /// Whether `peer` is open.
     pub fn is_open(&self, peer: Peer) -> bool {
-        self.peers.get(peer).is_some()
+        self.peers.is_open(peer)
     }
 
     /// Whether nothing is remembered of `peer`, as told by [`Event::PeerIdle`].
     pub fn is_idle(&self, peer: Peer) -> bool {
-        self.peers.get(peer).is_some_and(|state| state.is_idle())
+        self.peers.is_idle(peer)
     }
 
     /// What is known of `peer` now; `verified` may have changed since it was opened.
     pub fn peer_info(&self, peer: Peer) -> Option<PeerInfo> {
-        self.peers.get(peer).map(|state| state.info)
+        self.peers.info(peer)
     }
 
     /// Takes a datagram that came from `peer`. One of a peer that is not open is ignored.
@@ -88,7 +91,7 @@ impl Endpoint {
             Some(state) => state.handle_datagram(&mut self.cx, now, bytes),
             None => stats.ignored = stats.ignored.wrapping_add(1),
         }
-        self.enforce_totals();
+        self.enforce_totals(now);
     }
 
     /// Acts on deadlines at or before `now`. Calling early or twice does nothing.
@@ -101,8 +104,9 @@ impl Endpoint {
                 break;
             };
             self.fire(now, timer);
+            self.peers.settle();
         }
-        self.enforce_totals();
+        self.enforce_totals(now);
     }
 
     fn fire(&mut self, now: Instant, timer: Timer) {
@@ -138,32 +142,22 @@ impl Endpoint {
     pub fn poll_transmit(&mut self, now: Instant, out: &mut DatagramBuf<'_>) -> Option<Transmit> {
         self.clock.read(now);
         loop {
-            let outbound = self.cx.outbox.pop_front()?;
-            if self.peers.get(outbound.peer).is_none() {
+            let (peer, bytes) = self.cx.outbox.pop()?;
+            if !self.peers.is_open(peer) {
                 continue;
             }
-            let empty;
-            let bytes: &[u8] = match &outbound.bytes {
-                OutboundBytes::Empty(ty, mid) => {
-                    empty = coap_codec::empty_message(*ty, *mid);
-                    &empty
-                }
-                OutboundBytes::Message(bytes) => bytes,
-            };
+            let len = bytes.len();
             out.clear();
-            let Some(room) = out.space().get_mut(..bytes.len()) else {
+            let Some(room) = out.space().get_mut(..len) else {
                 self.cx.stats.dropped = self.cx.stats.dropped.wrapping_add(1);
                 continue;
             };
             room.copy_from_slice(bytes);
-            out.set_len(bytes.len());
+            out.set_len(len);
             let stats = &mut self.cx.stats;
             stats.sent = stats.sent.wrapping_add(1);
-            stats.sent_bytes = stats.sent_bytes.wrapping_add(bytes.len() as u64);
-            return Some(Transmit {
-                peer: outbound.peer,
-                len: bytes.len(),
-            });
+            stats.sent_bytes = stats.sent_bytes.wrapping_add(len as u64);
+            return Some(Transmit { peer, len });
         }
     }
 
@@ -177,7 +171,7 @@ impl Endpoint {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let next = [
             self.cx.wheel.next_deadline(),
-            self.cx.dedup_order.next_expiry(),
+            self.cx.dedup.oldest().map(|(_, expires)| expires),
         ];
         let next = next.into_iter().flatten().min()?;
         Some(next - self.clock.ahead)
@@ -202,6 +196,7 @@ impl Endpoint {
         if result.is_err() {
             state.check_idle(&mut self.cx, now);
         }
+        self.peers.settle();
         result
     }
 
@@ -215,7 +210,9 @@ impl Endpoint {
     pub fn ping(&mut self, now: Instant, peer: Peer) -> Result<RequestId, RequestError> {
         let now = self.clock.read(now);
         let state = self.peers.get_mut(peer).ok_or(RequestError::UnknownPeer)?;
-        state.ping(&mut self.cx, now)
+        let result = state.ping(&mut self.cx, now);
+        self.peers.settle();
+        result
     }
 
     /// Forgets a request: no event of it comes any more. The next notification of a forgotten
@@ -227,6 +224,7 @@ impl Endpoint {
             state.pump(&mut self.cx, now);
             state.check_idle(&mut self.cx, now);
         }
+        self.peers.settle();
     }
 
     /// Ends an observation. With `active`, by a request with Observe = 1 and the same token: its
@@ -247,7 +245,9 @@ impl Endpoint {
     ) -> Result<(), StaleRequest> {
         let now = self.clock.read(now);
         let state = self.peers.get_mut(request.peer()).ok_or(StaleRequest)?;
-        state.cancel_observation(&mut self.cx, now, request.serial(), active)
+        let result = state.cancel_observation(&mut self.cx, now, request.serial(), active);
+        self.peers.settle();
+        result
     }
 
     /// Answers a request of a peer, in blocks when it has to be. An observation that the request
@@ -264,7 +264,7 @@ impl Endpoint {
         let now = self.clock.read(now);
         let state = self.peers.get_mut(exchange.peer()).ok_or(StaleExchange)?;
         let result = state.respond(&mut self.cx, now, exchange.serial(), response, false);
-        self.enforce_totals();
+        self.enforce_totals(now);
         result.map(|_| ())
     }
 
@@ -284,7 +284,7 @@ impl Endpoint {
         let now = self.clock.read(now);
         let state = self.peers.get_mut(exchange.peer()).ok_or(StaleExchange)?;
         let result = state.respond(&mut self.cx, now, exchange.serial(), response, true);
-        self.enforce_totals();
+        self.enforce_totals(now);
         result.map(|serial| serial.map(|serial| RelationId::new(exchange.peer(), serial)))
     }
 
@@ -303,7 +303,7 @@ impl Endpoint {
         let now = self.clock.read(now);
         let state = self.peers.get_mut(relation.peer()).ok_or(StaleRelation)?;
         let result = state.notify(&mut self.cx, now, relation.serial(), response, how);
-        self.enforce_totals();
+        self.enforce_totals(now);
         result
     }
 
@@ -315,6 +315,7 @@ impl Endpoint {
             state.pump(&mut self.cx, now);
             state.check_idle(&mut self.cx, now);
         }
+        self.peers.settle();
     }
 
     /// How many entries each table holds.
@@ -323,6 +324,8 @@ impl Endpoint {
             transmit_queue: self.cx.outbox.len(),
             events: self.cx.events.len(),
             timers: self.cx.wheel.len(),
+            dedup: self.cx.dedup.len(),
+            dedup_bytes: self.cx.dedup.bytes(),
             ..self.cx.tables
         }
     }
@@ -333,47 +336,52 @@ impl Endpoint {
     }
 
     fn expire_dedup(&mut self, now: Instant) {
-        while self
-            .cx
-            .dedup_order
-            .next_expiry()
-            .is_some_and(|at| at <= now)
-        {
-            if let Some(peer) = self.forget_oldest_message()
-                && let Some(state) = self.peers.get_mut(peer)
-            {
-                state.check_idle(&mut self.cx, now);
+        while let Some((slot, expires)) = self.cx.dedup.oldest() {
+            if expires > now || !self.forget_oldest_message(now, slot) {
+                break;
             }
         }
     }
 
-    /// Forgets the message that was remembered first, unless it went before. Returns whose it was.
-    fn forget_oldest_message(&mut self) -> Option<Peer> {
-        let (peer, serial) = self.cx.dedup_order.pop()?;
-        let state = self.peers.get_mut(peer)?;
-        if state.dedup.oldest_serial() != Some(serial) {
-            return None;
-        }
-        let bytes = state.dedup.pop_oldest()?;
-        let tables = &mut self.cx.tables;
-        tables.dedup = tables.dedup.saturating_sub(1);
-        tables.dedup_bytes = tables.dedup_bytes.saturating_sub(bytes);
-        Some(peer)
+    /// Forgets the message that was remembered first, of all peers; it is of the peer in `slot`.
+    fn forget_oldest_message(&mut self, now: Instant, slot: u32) -> bool {
+        let Some(state) = self.peers.at_slot(slot) else {
+            return false;
+        };
+        self.cx.dedup.pop_oldest(&mut state.dedup);
+        state.check_idle(&mut self.cx, now);
+        self.peers.settle();
+        true
     }
 
     /// Brings every table under its bound in total, at the cost of what is oldest.
-    fn enforce_totals(&mut self) {
+    fn enforce_totals(&mut self, now: Instant) {
+        self.peers.settle();
+        let (dedup, limits) = (&self.cx.dedup, &self.cx.config.limits);
+        if dedup.len() > limits.dedup_total || dedup.bytes() > limits.dedup_bytes_total {
+            self.enforce_dedup_totals(now);
+        }
+        if !(self.cx.uploads_order.is_empty() && self.cx.downloads_order.is_empty()) {
+            self.enforce_body_totals();
+        }
+    }
+
+    fn enforce_dedup_totals(&mut self, now: Instant) {
         let limits = self.cx.config.limits;
-        while self.cx.tables.dedup > limits.dedup_total
-            || self.cx.tables.dedup_bytes > limits.dedup_bytes_total
+        while self.cx.dedup.len() > limits.dedup_total
+            || self.cx.dedup.bytes() > limits.dedup_bytes_total
         {
-            if self.cx.dedup_order.len() == 0 {
-                break;
-            }
-            if self.forget_oldest_message().is_some() {
-                self.cx.stats.dedup_evicted = self.cx.stats.dedup_evicted.wrapping_add(1);
+            match self.cx.dedup.oldest() {
+                Some((slot, _)) if self.forget_oldest_message(now, slot) => {
+                    self.cx.stats.dedup_evicted = self.cx.stats.dedup_evicted.wrapping_add(1);
+                }
+                Some(_) | None => break,
             }
         }
+    }
+
+    fn enforce_body_totals(&mut self) {
+        let limits = self.cx.config.limits;
         while self.cx.tables.uploads > limits.uploads_total
             || self.cx.tables.upload_bytes > limits.upload_bytes_total
         {
@@ -394,35 +402,27 @@ impl Endpoint {
                 state.evict_download(&mut self.cx, serial);
             }
         }
+        self.peers.settle();
         self.compact_orders();
     }
 
-    /// Drops what is left over in the lists of oldest things once it is more than what lives.
+    /// Drops what is left over in the lists of oldest bodies once it is more than what lives.
     fn compact_orders(&mut self) {
         const SLACK: usize = 64;
         let Self { peers, cx, .. } = self;
-        let tables = cx.tables;
         let crowded =
             |len: usize, alive: usize| len > alive.saturating_mul(2).saturating_add(SLACK);
-        if crowded(cx.dedup_order.len(), tables.dedup) {
-            cx.dedup_order.retain(|peer, serial| {
-                let oldest = peers
-                    .get(peer)
-                    .and_then(|state| state.dedup.oldest_serial());
-                oldest.is_some_and(|oldest| oldest <= serial)
-            });
-        }
-        if crowded(cx.uploads_order.len(), tables.uploads) {
+        if crowded(cx.uploads_order.len(), cx.tables.uploads) {
             cx.uploads_order.retain(|&(peer, serial)| {
                 peers
-                    .get(peer)
+                    .awake(peer)
                     .is_some_and(|state| state.has_upload(serial))
             });
         }
-        if crowded(cx.downloads_order.len(), tables.downloads) {
+        if crowded(cx.downloads_order.len(), cx.tables.downloads) {
             cx.downloads_order.retain(|&(peer, serial)| {
                 peers
-                    .get(peer)
+                    .awake(peer)
                     .is_some_and(|state| state.has_download(serial))
             });
         }

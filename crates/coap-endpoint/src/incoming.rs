@@ -4,10 +4,10 @@ use coap_codec::{Code, DecodeLimits, Message, OptionNumber, Response, Triage, Ty
 use sansio::Instant;
 
 use crate::Failure;
-use crate::message_layer::{Answer, Owner};
+use crate::message_layer::Owner;
 use crate::peer::PeerState;
 use crate::request_layer::Asked;
-use crate::shared::{OutboundBytes, Shared, Token};
+use crate::shared::{Shared, Token};
 
 impl PeerState {
     pub(crate) fn handle_datagram(&mut self, cx: &mut Shared, now: Instant, bytes: &[u8]) {
@@ -54,7 +54,7 @@ impl PeerState {
             return;
         }
         cx.stats.rejected = cx.stats.rejected.wrapping_add(1);
-        cx.transmit(self.peer, OutboundBytes::Empty(Type::Reset, mid));
+        cx.transmit_empty(self.peer, Type::Reset, mid);
     }
 
     /// Remembers a request or response, and tells whether it came for the first time. A repeated
@@ -67,45 +67,23 @@ impl PeerState {
         true
     }
 
-    fn is_repeated(&mut self, cx: &mut Shared, now: Instant, message: &Message<'_>) -> bool {
-        let mid = message.message_id();
-        let Some(answer) = self.dedup.find(now, mid) else {
-            return false;
-        };
-        cx.stats.duplicates = cx.stats.duplicates.wrapping_add(1);
-        if message.ty() == Type::Confirmable {
-            let again = match answer {
-                Answer::Nothing => return true,
-                Answer::Acknowledged => OutboundBytes::Empty(Type::Acknowledgement, mid),
-                Answer::Reset => OutboundBytes::Empty(Type::Reset, mid),
-                Answer::Bytes(bytes) => OutboundBytes::Message(bytes.clone()),
-            };
-            cx.transmit(self.peer, again);
-        }
-        true
+    fn is_repeated(&self, cx: &mut Shared, now: Instant, message: &Message<'_>) -> bool {
+        let confirmable = message.ty() == Type::Confirmable;
+        cx.is_repeated(now, self.peer, message.message_id(), confirmable)
     }
 
     fn remember(&mut self, cx: &mut Shared, now: Instant, message: &Message<'_>) {
-        let transmission = &cx.config.transmission;
         let lifetime = match message.ty() {
-            Type::NonConfirmable => transmission.non_lifetime(),
-            Type::Confirmable | Type::Acknowledgement | Type::Reset => {
-                transmission.exchange_lifetime()
-            }
+            Type::NonConfirmable => cx.non_lifetime,
+            Type::Confirmable | Type::Acknowledgement | Type::Reset => cx.exchange_lifetime,
         };
-        if self.dedup.len() >= cx.config.limits.dedup_per_peer.max(1)
-            && let Some(bytes) = self.dedup.pop_oldest()
-        {
-            cx.tables.dedup = cx.tables.dedup.saturating_sub(1);
-            cx.tables.dedup_bytes = cx.tables.dedup_bytes.saturating_sub(bytes);
+        if self.dedup.len() >= cx.config.limits.dedup_per_peer.max(1) {
+            cx.dedup.pop_oldest(&mut self.dedup);
             cx.stats.dedup_evicted = cx.stats.dedup_evicted.wrapping_add(1);
         }
-        self.wake();
-        let serial = cx.serial();
-        let expires = now + lifetime;
-        self.dedup.insert(message.message_id(), serial, expires);
-        cx.dedup_order.push(self.peer, serial, expires);
-        cx.tables.dedup = cx.tables.dedup.saturating_add(1);
+        self.is_active(cx);
+        let (slot, mid) = (self.peer.slot(), message.message_id());
+        cx.dedup.insert(&mut self.dedup, slot, mid, now + lifetime);
     }
 
     /// "Unrecognized options of class "critical" that occur in a Confirmable request MUST cause the

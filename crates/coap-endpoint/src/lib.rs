@@ -21,6 +21,7 @@ mod hash;
 mod id;
 mod incoming;
 mod message_layer;
+mod outbox;
 mod peer;
 mod request_layer;
 mod shared;

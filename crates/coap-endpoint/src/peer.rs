@@ -2,10 +2,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use coap_codec::BlockSize;
-use sansio::{Instant, Peer, TimerId};
+use sansio::{Instant, Pages, Peer, TimerId};
 
 use crate::Event;
-use crate::message_layer::{Dedup, MessageIds, Outgoing};
+use crate::message_layer::{MessageIds, Outgoing, Remembered};
 use crate::request_layer::{ClientRequest, Delayed, Download, Echo, Exchange, Relation, Upload};
 use crate::shared::{Shared, Timer, TimerKind};
 
@@ -39,14 +39,14 @@ impl Default for PeerInfo {
     }
 }
 
-/// Everything that is remembered of one peer.
+/// Everything that is remembered of one peer that is busy; of others it is a [`Resting`].
 #[derive(Debug)]
 pub(crate) struct PeerState {
     pub(crate) peer: Peer,
     pub(crate) info: PeerInfo,
     // The message layer.
     pub(crate) mids: MessageIds,
-    pub(crate) dedup: Dedup,
+    pub(crate) dedup: Remembered,
     pub(crate) out: Outgoing,
     // The request layer, client role.
     pub(crate) requests: Vec<ClientRequest>,
@@ -61,13 +61,44 @@ pub(crate) struct PeerState {
     idle_told: bool,
 }
 
+/// A peer with nothing under way, in little memory: most peers are such, most of the time.
+#[derive(Debug)]
+struct Resting {
+    generation: u32,
+    max_datagram: u32,
+    local_endpoint: u16,
+    verified: bool,
+    multicast: bool,
+    idle_told: bool,
+    /// Where message ids go on.
+    next_mid: u16,
+    /// Those that may not be used again yet.
+    mids: Option<Box<MessageIds>>,
+    dedup: Remembered,
+    idle_timer: Option<TimerId>,
+}
+
+impl Resting {
+    fn info(&self) -> PeerInfo {
+        PeerInfo {
+            local_endpoint: self.local_endpoint,
+            verified: self.verified,
+            max_datagram: self.max_datagram as usize,
+            multicast: self.multicast,
+        }
+    }
+}
+
 impl PeerState {
-    fn new(peer: Peer, info: PeerInfo, first_mid: u16) -> Self {
+    fn new(slot: u32, resting: Resting) -> Self {
         Self {
-            peer,
-            info,
-            mids: MessageIds::new(first_mid),
-            dedup: Dedup::default(),
+            peer: Peer::new(slot, resting.generation),
+            info: resting.info(),
+            mids: match resting.mids {
+                Some(mids) => *mids,
+                None => MessageIds::new(resting.next_mid),
+            },
+            dedup: resting.dedup,
             out: Outgoing::default(),
             requests: Vec::new(),
             exchanges: Vec::new(),
@@ -76,9 +107,47 @@ impl PeerState {
             relations: Vec::new(),
             delayed: Vec::new(),
             echo: None,
-            idle_timer: None,
-            idle_told: false,
+            idle_timer: resting.idle_timer,
+            idle_told: resting.idle_told,
         }
+    }
+
+    /// Becomes another peer, and keeps the memory of its lists.
+    fn become_peer(&mut self, slot: u32, resting: Resting) {
+        self.peer = Peer::new(slot, resting.generation);
+        self.info = resting.info();
+        self.mids = match resting.mids {
+            Some(mids) => *mids,
+            None => MessageIds::new(resting.next_mid),
+        };
+        self.dedup = resting.dedup;
+        self.idle_timer = resting.idle_timer;
+        self.idle_told = resting.idle_told;
+    }
+
+    /// What is to be kept of a peer with nothing under way; `None` if there is something.
+    fn resting(&self) -> Option<Resting> {
+        let still = self.out.is_still()
+            && self.requests.is_empty()
+            && self.exchanges.is_empty()
+            && self.uploads.is_empty()
+            && self.downloads.is_empty()
+            && self.relations.is_empty()
+            && self.delayed.is_empty()
+            && self.echo.is_none();
+        still.then(|| Resting {
+            generation: self.peer.generation(),
+            // No datagram is longer than that.
+            max_datagram: u32::try_from(self.info.max_datagram).unwrap_or(u32::MAX),
+            local_endpoint: self.info.local_endpoint,
+            verified: self.info.verified,
+            multicast: self.info.multicast,
+            idle_told: self.idle_told,
+            next_mid: self.mids.next(),
+            mids: (!self.mids.is_unused()).then(|| Box::new(self.mids)),
+            dedup: self.dedup,
+            idle_timer: self.idle_timer,
+        })
     }
 
     /// The block size for messages to this peer whose options take about `options` bytes.
@@ -130,7 +199,7 @@ impl PeerState {
         if self.idle_told {
             return;
         }
-        let lifetime = cx.config.transmission.exchange_lifetime();
+        let lifetime = cx.exchange_lifetime;
         match self.mids.clear_at(now, lifetime) {
             None => {
                 self.idle_told = true;
@@ -140,9 +209,17 @@ impl PeerState {
         }
     }
 
-    /// Something is about to be remembered of the peer.
-    pub(crate) fn wake(&mut self) {
+    /// Something is about to be remembered of the peer. When that is forgotten, idleness is looked
+    /// for again.
+    pub(crate) fn is_active(&mut self, cx: &mut Shared) {
         self.idle_told = false;
+        self.stop_idle_timer(cx);
+    }
+
+    fn stop_idle_timer(&mut self, cx: &mut Shared) {
+        if let Some(timer) = self.idle_timer.take() {
+            cx.wheel.cancel(timer);
+        }
     }
 
     pub(crate) fn idle_timer_fired(&mut self, cx: &mut Shared, now: Instant) {
@@ -160,36 +237,67 @@ impl PeerState {
         }
     }
 
-    pub(crate) fn is_idle(&self) -> bool {
-        self.idle_told
-    }
-
     fn clear(&mut self, cx: &mut Shared) {
-        if let Some(timer) = self.idle_timer.take() {
-            cx.wheel.cancel(timer);
-        }
+        self.stop_idle_timer(cx);
         self.clear_requests(cx);
         self.clear_server(cx);
         self.clear_outgoing(cx);
-        let bytes = self.dedup.bytes();
-        cx.tables.dedup = cx.tables.dedup.saturating_sub(self.dedup.len());
-        cx.tables.dedup_bytes = cx.tables.dedup_bytes.saturating_sub(bytes);
+        cx.dedup.clear(&mut self.dedup);
+        self.echo = None;
     }
 }
 
 /// All peers, by slot.
+///
+/// Whoever is asked for by [`get_mut`](Self::get_mut) is awake until the next [`settle`](Self::settle)
+/// finds it with nothing under way.
 #[derive(Debug, Default)]
-pub(crate) struct Peers(Vec<Option<Box<PeerState>>>);
+pub(crate) struct Peers {
+    places: Pages<Place>,
+    /// Slots of peers that may go to rest.
+    touched: Vec<u32>,
+    /// Memory of peers that went to rest.
+    #[allow(
+        clippy::vec_box,
+        reason = "a box that moves between here and a place is not copied"
+    )]
+    spare: Vec<Box<PeerState>>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Closed,
+    Resting(Resting),
+    Awake(Box<PeerState>),
+}
+
+impl Place {
+    fn generation(&self) -> Option<u32> {
+        match self {
+            Self::Closed => None,
+            Self::Resting(resting) => Some(resting.generation),
+            Self::Awake(state) => Some(state.peer.generation()),
+        }
+    }
+}
 
 impl Peers {
     /// Counts again what the tables say.
     #[cfg(test)]
-    pub(crate) fn recount(&self) -> crate::Tables {
+    pub(crate) fn recount(&self, cx: &Shared) -> crate::Tables {
         let mut tables = crate::Tables::default();
-        for state in self.0.iter().flatten() {
+        for place in self.places.iter() {
+            let dedup = match place {
+                Place::Closed => continue,
+                Place::Resting(resting) => &resting.dedup,
+                Place::Awake(state) => &state.dedup,
+            };
             tables.peers += 1;
-            tables.dedup += state.dedup.len();
-            tables.dedup_bytes += state.dedup.bytes();
+            let (len, bytes) = cx.dedup.recount(dedup);
+            tables.dedup += len;
+            tables.dedup_bytes += bytes;
+            let Place::Awake(state) = place else { continue };
+            assert!(state.resting().is_none(), "nobody stays awake for nothing");
             tables.in_flight += state.out.in_flight();
             tables.queued += state.out.queued() + state.delayed.len();
             tables.requests += state.requests.len();
@@ -208,16 +316,82 @@ impl Peers {
         tables
     }
 
-    pub(crate) fn get(&self, peer: Peer) -> Option<&PeerState> {
-        let slot = usize::try_from(peer.slot()).ok()?;
-        let state = self.0.get(slot)?.as_deref()?;
-        (state.peer == peer).then_some(state)
+    fn place(&self, peer: Peer) -> Option<&Place> {
+        let place = self.places.get(peer.slot() as usize)?;
+        (place.generation() == Some(peer.generation())).then_some(place)
+    }
+
+    pub(crate) fn is_open(&self, peer: Peer) -> bool {
+        self.place(peer).is_some()
+    }
+
+    pub(crate) fn info(&self, peer: Peer) -> Option<PeerInfo> {
+        match self.place(peer)? {
+            Place::Closed => None,
+            Place::Resting(resting) => Some(resting.info()),
+            Place::Awake(state) => Some(state.info),
+        }
+    }
+
+    /// Whether it was told that nothing is remembered of the peer.
+    pub(crate) fn is_idle(&self, peer: Peer) -> bool {
+        match self.place(peer) {
+            Some(Place::Resting(resting)) => resting.idle_told,
+            Some(Place::Awake(state)) => state.idle_told,
+            Some(Place::Closed) | None => false,
+        }
+    }
+
+    /// The state of a peer that is awake.
+    pub(crate) fn awake(&self, peer: Peer) -> Option<&PeerState> {
+        match self.place(peer)? {
+            Place::Awake(state) => Some(state),
+            Place::Closed | Place::Resting(_) => None,
+        }
     }
 
     pub(crate) fn get_mut(&mut self, peer: Peer) -> Option<&mut PeerState> {
-        let slot = usize::try_from(peer.slot()).ok()?;
-        let state = self.0.get_mut(slot)?.as_deref_mut()?;
-        (state.peer == peer).then_some(state)
+        self.place(peer)?;
+        self.at_slot(peer.slot())
+    }
+
+    /// The peer in a slot.
+    pub(crate) fn at_slot(&mut self, slot: u32) -> Option<&mut PeerState> {
+        let place = self.places.get_mut(slot as usize)?;
+        if let Place::Resting(_) = place
+            && let Place::Resting(resting) = core::mem::replace(place, Place::Closed)
+        {
+            *place = Place::Awake(match self.spare.pop() {
+                Some(mut state) => {
+                    state.become_peer(slot, resting);
+                    state
+                }
+                None => Box::new(PeerState::new(slot, resting)),
+            });
+        }
+        let Place::Awake(state) = place else {
+            return None;
+        };
+        if self.touched.last() != Some(&slot) {
+            self.touched.push(slot);
+        }
+        Some(state)
+    }
+
+    /// Puts those to rest that were awake and have nothing under way.
+    pub(crate) fn settle(&mut self) {
+        while let Some(slot) = self.touched.pop() {
+            let Some(place) = self.places.get_mut(slot as usize) else {
+                continue;
+            };
+            if let Place::Awake(state) = place
+                && let Some(resting) = state.resting()
+                && let Place::Awake(state) = core::mem::replace(place, Place::Resting(resting))
+                && self.spare.len() < SPARE
+            {
+                self.spare.push(state);
+            }
+        }
     }
 
     /// Opens `peer`; `false` when its slot is beyond the limit. Another peer in the slot is closed.
@@ -228,10 +402,8 @@ impl Peers {
         peer: Peer,
         info: PeerInfo,
     ) -> bool {
-        let Ok(slot) = usize::try_from(peer.slot()) else {
-            return false;
-        };
-        if slot >= cx.config.limits.peers {
+        let slot = peer.slot();
+        if slot as usize >= cx.config.limits.peers {
             return false;
         }
         if let Some(state) = self.get_mut(peer) {
@@ -239,32 +411,99 @@ impl Peers {
             return true;
         }
         self.close_slot(cx, slot);
-        while self.0.len() <= slot {
-            self.0.push(None);
+        while self.places.len() <= slot as usize {
+            self.places.push(Place::Closed);
         }
-        let first_mid = u16::try_from(cx.rng.below(1 << 16)).unwrap_or_default();
-        let mut state = Box::new(PeerState::new(peer, info, first_mid));
-        let lifetime = cx.config.transmission.exchange_lifetime();
-        state.arm_idle(cx, now + lifetime);
-        if let Some(place) = self.0.get_mut(slot) {
-            *place = Some(state);
-            cx.tables.peers = cx.tables.peers.saturating_add(1);
+        let Some(place) = self.places.get_mut(slot as usize) else {
+            return false;
+        };
+        *place = Place::Resting(Resting {
+            generation: peer.generation(),
+            max_datagram: 0,
+            local_endpoint: 0,
+            verified: false,
+            multicast: false,
+            idle_told: false,
+            next_mid: u16::try_from(cx.rng.below(1 << 16)).unwrap_or_default(),
+            mids: None,
+            dedup: Remembered::default(),
+            idle_timer: None,
+        });
+        cx.tables.peers = cx.tables.peers.saturating_add(1);
+        if let Some(state) = self.get_mut(peer) {
+            state.info = info;
+            state.arm_idle(cx, now + cx.exchange_lifetime);
         }
         true
     }
 
     pub(crate) fn close(&mut self, cx: &mut Shared, peer: Peer) {
-        if self.get(peer).is_some()
-            && let Ok(slot) = usize::try_from(peer.slot())
-        {
-            self.close_slot(cx, slot);
+        if self.is_open(peer) {
+            self.close_slot(cx, peer.slot());
         }
     }
 
-    fn close_slot(&mut self, cx: &mut Shared, slot: usize) {
-        if let Some(mut state) = self.0.get_mut(slot).and_then(Option::take) {
-            state.clear(cx);
-            cx.tables.peers = cx.tables.peers.saturating_sub(1);
+    fn close_slot(&mut self, cx: &mut Shared, slot: u32) {
+        let Some(state) = self.at_slot(slot) else {
+            return;
+        };
+        state.clear(cx);
+        cx.tables.peers = cx.tables.peers.saturating_sub(1);
+        if let Some(place) = self.places.get_mut(slot as usize)
+            && let Place::Awake(state) = core::mem::replace(place, Place::Closed)
+            && self.spare.len() < SPARE
+        {
+            self.spare.push(state);
         }
+    }
+}
+
+/// States of peers that went to rest whose memory is kept for the next.
+const SPARE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    /// The state of most peers of a server, most of the time.
+    #[test]
+    fn a_resting_peer_takes_at_most_64_bytes() {
+        if cfg!(target_pointer_width = "64") {
+            assert!(size_of::<Place>() <= 64, "{}", size_of::<Place>());
+        }
+    }
+
+    #[test]
+    fn peers_rest_when_nothing_is_under_way_and_come_back_the_same() {
+        let now = Instant::ZERO;
+        let mut cx = Shared::new(Config::default(), [1; 32], now);
+        let mut peers = Peers::default();
+        let info = PeerInfo {
+            local_endpoint: 3,
+            verified: true,
+            max_datagram: 200,
+            multicast: true,
+        };
+        for slot in 0..1000 {
+            assert!(peers.open(&mut cx, now, Peer::new(slot, 7), info));
+        }
+        peers.settle();
+        assert!(peers.spare.len() <= SPARE);
+        let peer = Peer::new(99, 7);
+        assert!(peers.is_open(peer) && peers.awake(peer).is_none());
+        assert_eq!(peers.info(peer), Some(info));
+        let state = peers.get_mut(peer).unwrap();
+        assert_eq!((state.peer, state.info), (peer, info));
+        let lifetime = cx.exchange_lifetime;
+        let mid = state.mids.take(now, lifetime).unwrap();
+        peers.settle();
+        assert!(peers.awake(peer).is_none());
+        let state = peers.get_mut(peer).unwrap();
+        assert_eq!(state.mids.take(now, lifetime), Some(mid.wrapping_add(1)));
+        let clear = state.mids.clear_at(now, lifetime);
+        assert!(clear.is_some(), "ids in use are remembered");
+        assert!(peers.get_mut(Peer::new(99, 8)).is_none());
+        assert!(peers.get_mut(Peer::new(1000, 7)).is_none());
     }
 }

@@ -1,11 +1,12 @@
 use alloc::collections::VecDeque;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use coap_codec::{Code, Encoder, OptionNumber, OptionsBuf, Type};
 use sansio::{Instant, Peer, Rng, TimerWheel};
 
-use crate::message_layer::DedupOrder;
+use crate::message_layer::{Answer, Dedup};
+use crate::outbox::Outbox;
 use crate::{Config, Event, Stats, Tables};
 
 /// What all peers of an endpoint share: configuration, time, randomness, queues and counts.
@@ -14,15 +15,18 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     /// The critical options that are not refused.
     pub(crate) understood: Vec<OptionNumber>,
+    /// EXCHANGE_LIFETIME and NON_LIFETIME of the configuration.
+    pub(crate) exchange_lifetime: Duration,
+    pub(crate) non_lifetime: Duration,
     pub(crate) rng: Rng,
     pub(crate) wheel: TimerWheel<Timer>,
-    pub(crate) outbox: VecDeque<Outbound>,
+    pub(crate) outbox: Outbox,
     pub(crate) events: VecDeque<Event>,
-    pub(crate) dedup_order: DedupOrder,
+    pub(crate) dedup: Dedup,
     /// Bodies in blocks of all peers, oldest first; entries of those that went are skipped.
     pub(crate) uploads_order: VecDeque<(Peer, u64)>,
     pub(crate) downloads_order: VecDeque<(Peer, u64)>,
-    /// Live counts; those of `outbox`, `events` and `wheel` are filled in when asked for.
+    /// Live counts; those of `outbox`, `events`, `wheel` and `dedup` are filled in when asked for.
     pub(crate) tables: Tables,
     pub(crate) stats: Stats,
     /// Keys cache keys and entity-tags.
@@ -59,33 +63,24 @@ pub(crate) enum TimerKind {
     Idle,
 }
 
-/// A datagram that waits for `poll_transmit`.
-#[derive(Clone, Debug)]
-pub(crate) struct Outbound {
-    pub(crate) peer: Peer,
-    pub(crate) bytes: OutboundBytes,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum OutboundBytes {
-    Empty(Type, u16),
-    Message(Arc<[u8]>),
-}
-
 impl Shared {
     pub(crate) fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
         let mut rng = Rng::from_seed(seed);
         let hash_key = (rng.next_u64(), rng.next_u64());
         let mut understood = Vec::from(UNDERSTOOD);
         understood.extend_from_slice(&config.understood);
+        let dedup = Dedup::new(rng.next_u64());
+        let outbox = Outbox::new(config.limits.transmit_queue);
         Self {
+            exchange_lifetime: config.transmission.exchange_lifetime(),
+            non_lifetime: config.transmission.non_lifetime(),
             config,
             understood,
             rng,
             wheel: TimerWheel::new(now),
-            outbox: VecDeque::new(),
+            outbox,
             events: VecDeque::new(),
-            dedup_order: DedupOrder::default(),
+            dedup,
             uploads_order: VecDeque::new(),
             downloads_order: VecDeque::new(),
             tables: Tables::default(),
@@ -105,12 +100,47 @@ impl Shared {
         self.events.push_back(event);
     }
 
-    pub(crate) fn transmit(&mut self, peer: Peer, bytes: OutboundBytes) {
-        if self.outbox.len() >= self.config.limits.transmit_queue {
+    /// Hands a message to `poll_transmit`.
+    pub(crate) fn transmit(&mut self, peer: Peer, message: &[u8]) {
+        if !self.outbox.push(peer, message) {
             self.stats.dropped = self.stats.dropped.wrapping_add(1);
-            return;
         }
-        self.outbox.push_back(Outbound { peer, bytes });
+    }
+
+    /// Hands a message without content to `poll_transmit`.
+    pub(crate) fn transmit_empty(&mut self, peer: Peer, ty: Type, mid: u16) {
+        self.transmit(peer, &coap_codec::empty_message(ty, mid));
+    }
+
+    /// Whether message `mid` of `peer` came before. If it is to be answered, as it was then.
+    pub(crate) fn is_repeated(
+        &mut self,
+        now: Instant,
+        peer: Peer,
+        mid: u16,
+        to_be_answered: bool,
+    ) -> bool {
+        let Some(answer) = self.dedup.find(now, peer.slot(), mid) else {
+            return false;
+        };
+        self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
+        let empty;
+        let answer: &[u8] = match answer {
+            Answer::Nothing => return true,
+            Answer::Acknowledged => {
+                empty = coap_codec::empty_message(Type::Acknowledgement, mid);
+                &empty
+            }
+            Answer::Reset => {
+                empty = coap_codec::empty_message(Type::Reset, mid);
+                &empty
+            }
+            Answer::Bytes(bytes) => bytes,
+        };
+        if to_be_answered && !self.outbox.push(peer, answer) {
+            self.stats.dropped = self.stats.dropped.wrapping_add(1);
+        }
+        true
     }
 }
 

@@ -202,7 +202,7 @@ impl Random {
                     self.exchanges[which].push(exchange);
                 }
             }
-            let counted = end.peers.recount();
+            let counted = end.peers.recount(&end.cx);
             let told = end.tables();
             let expected = Tables {
                 transmit_queue: 0,

@@ -25,6 +25,16 @@ impl MessageIds {
         }
     }
 
+    /// The id that comes next.
+    pub(crate) const fn next(&self) -> u16 {
+        self.next
+    }
+
+    /// Whether no id is known to be in use.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.used.iter().all(|&n| n == 0)
+    }
+
     /// The next id, or `None` while all are in use.
     pub(crate) fn take(&mut self, now: Instant, lifetime: Duration) -> Option<u16> {
         if self.exhausted(now, lifetime) {

@@ -7,6 +7,6 @@ mod dedup;
 mod mid;
 mod outgoing;
 
-pub(crate) use dedup::{Answer, Dedup, DedupOrder};
+pub(crate) use dedup::{Answer, Dedup, Remembered};
 pub(crate) use mid::MessageIds;
 pub(crate) use outgoing::{Outgoing, Owner, Queued};

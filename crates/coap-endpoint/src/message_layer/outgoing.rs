@@ -1,5 +1,5 @@
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -8,7 +8,7 @@ use sansio::{Instant, TimerId};
 
 use super::Answer;
 use crate::peer::PeerState;
-use crate::shared::{OutboundBytes, Shared, Timer, TimerKind, set_message_id};
+use crate::shared::{Shared, Timer, TimerKind, set_message_id};
 
 /// Confirmable messages to one peer: those under way and those that wait for their turn (NSTART).
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ pub(crate) enum Owner {
 pub(crate) struct InFlight {
     pub(crate) mid: u16,
     pub(crate) owner: Owner,
-    bytes: Arc<[u8]>,
+    bytes: Vec<u8>,
     timer: TimerId,
     wait: Duration,
     left: u8,
@@ -72,6 +72,11 @@ impl Queued {
 impl Outgoing {
     pub(crate) fn is_empty(&self) -> bool {
         self.in_flight.is_empty() && self.queue.is_empty()
+    }
+
+    /// Whether there is nothing, not even a timer.
+    pub(crate) fn is_still(&self) -> bool {
+        self.is_empty() && self.ids_timer.is_none()
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -124,13 +129,13 @@ impl PeerState {
         now: Instant,
         mut bytes: Vec<u8>,
     ) -> Option<u16> {
-        let lifetime = cx.config.transmission.exchange_lifetime();
+        let lifetime = cx.exchange_lifetime;
         let Some(mid) = self.mids.take(now, lifetime) else {
             cx.stats.dropped = cx.stats.dropped.wrapping_add(1);
             return None;
         };
         set_message_id(&mut bytes, mid);
-        cx.transmit(self.peer, OutboundBytes::Message(bytes.into()));
+        cx.transmit(self.peer, &bytes);
         Some(mid)
     }
 
@@ -143,25 +148,20 @@ impl PeerState {
             }
         };
         self.remember_answer(cx, mid, answer);
-        cx.transmit(self.peer, OutboundBytes::Empty(ty, mid));
+        cx.transmit_empty(self.peer, ty, mid);
     }
 
     /// Sends the answer that rides on the acknowledgement of `mid`, and the same when it comes again.
     pub(crate) fn send_piggybacked(&mut self, cx: &mut Shared, mid: u16, bytes: Vec<u8>) {
-        let bytes: Arc<[u8]> = bytes.into();
-        self.remember_answer(cx, mid, Answer::Bytes(Arc::clone(&bytes)));
-        cx.transmit(self.peer, OutboundBytes::Message(bytes));
+        cx.transmit(self.peer, &bytes);
+        self.remember_answer(cx, mid, Answer::Bytes(bytes.into()));
     }
 
-    fn remember_answer(&mut self, cx: &mut Shared, mid: u16, answer: Answer) {
-        let (more, less) = self.dedup.answer(mid, answer);
-        let dropped = self.dedup.trim_bytes(cx.config.limits.dedup_bytes_per_peer);
-        cx.tables.dedup_bytes = cx
-            .tables
-            .dedup_bytes
-            .saturating_add(more)
-            .saturating_sub(less)
-            .saturating_sub(dropped);
+    fn remember_answer(&mut self, cx: &mut Shared, mid: u16, answer: Answer<Box<[u8]>>) {
+        let limit = cx.config.limits.dedup_bytes_per_peer;
+        cx.dedup
+            .answer(&mut self.dedup, self.peer.slot(), mid, answer);
+        cx.dedup.trim_bytes(&mut self.dedup, limit);
     }
 
     /// Starts waiting messages while there is room under NSTART.
@@ -171,7 +171,7 @@ impl PeerState {
                 break;
             };
             let owner = queued.owner();
-            let lifetime = cx.config.transmission.exchange_lifetime();
+            let lifetime = cx.exchange_lifetime;
             if self.mids.exhausted(now, lifetime) {
                 if self.out.ids_timer.is_none() {
                     let timer = Timer {
@@ -211,7 +211,7 @@ impl PeerState {
         allowance: Allowance,
     ) {
         set_message_id(&mut bytes, mid);
-        let bytes: Arc<[u8]> = bytes.into();
+        cx.transmit(self.peer, &bytes);
         let transmission = &cx.config.transmission;
         // "the initial timeout is set to a random duration between ACK_TIMEOUT and
         // (ACK_TIMEOUT * ACK_RANDOM_FACTOR)" (RFC 7252 §4.2)
@@ -235,10 +235,9 @@ impl PeerState {
             wait,
             left,
             allowance: allowance.map(|bytes_left| bytes_left.saturating_sub(bytes.len())),
-            bytes: Arc::clone(&bytes),
+            bytes,
         });
         cx.tables.in_flight = cx.tables.in_flight.saturating_add(1);
-        cx.transmit(self.peer, OutboundBytes::Message(bytes));
         if let Owner::Notification(relation) = owner {
             self.notification_sent(relation, mid);
         }
@@ -268,7 +267,7 @@ impl PeerState {
         if let Some((mid, bytes)) = fresh {
             // A newer state takes over what is left of the repetitions (RFC 7641 §4.5.2).
             message.mid = mid;
-            message.bytes = bytes.into();
+            message.bytes = bytes;
         }
         message.left = message.left.saturating_sub(1);
         message.wait = message.wait.saturating_mul(2);
@@ -289,10 +288,7 @@ impl PeerState {
         };
         if affordable || self.info.verified {
             cx.stats.retransmissions = cx.stats.retransmissions.wrapping_add(1);
-            cx.transmit(
-                self.peer,
-                OutboundBytes::Message(Arc::clone(&message.bytes)),
-            );
+            cx.transmit(self.peer, &message.bytes);
         }
         None
     }

@@ -8,7 +8,7 @@ use super::asked::{Asked, is_read};
 use super::download::Cut;
 use crate::message_layer::{Owner, Queued};
 use crate::peer::PeerState;
-use crate::shared::{OutboundBytes, Parts, Shared, TimerKind, set_message_id};
+use crate::shared::{Parts, Shared, TimerKind, set_message_id};
 
 /// The relation that an answer begins or renews.
 #[derive(Clone, Copy, Debug)]
@@ -219,11 +219,11 @@ impl PeerState {
         {
             let delayed = self.delayed.swap_remove(index);
             cx.tables.queued = cx.tables.queued.saturating_sub(1);
-            let lifetime = cx.config.transmission.exchange_lifetime();
+            let lifetime = cx.exchange_lifetime;
             if let Some(mid) = self.mids.take(now, lifetime) {
                 let mut bytes = delayed.bytes;
                 set_message_id(&mut bytes, mid);
-                cx.transmit(self.peer, OutboundBytes::Message(bytes.into()));
+                cx.transmit(self.peer, &bytes);
             }
         }
     }

@@ -155,8 +155,7 @@ impl PeerState {
     }
 
     /// Whether there is room for one more request.
-    fn admit(&mut self, cx: &Shared, now: Instant, observe: bool) -> Result<(), RequestError> {
-        self.wake();
+    fn admit(&mut self, cx: &mut Shared, now: Instant, observe: bool) -> Result<(), RequestError> {
         let limits = &cx.config.limits;
         if self.requests.len() >= limits.requests_per_peer
             || cx.tables.requests >= limits.requests_total
@@ -178,12 +177,10 @@ impl PeerState {
         if self.out.queued() >= limits.queue_per_peer {
             return Err(RequestError::QueueFull);
         }
-        if self
-            .mids
-            .exhausted(now, cx.config.transmission.exchange_lifetime())
-        {
+        if self.mids.exhausted(now, cx.exchange_lifetime) {
             return Err(RequestError::MessageIdsExhausted);
         }
+        self.is_active(cx);
         Ok(())
     }
 

@@ -262,7 +262,7 @@ impl PeerState {
         serial: u64,
     ) -> Option<(u16, Vec<u8>)> {
         self.relation(serial)?.pending.as_ref()?;
-        let lifetime = cx.config.transmission.exchange_lifetime();
+        let lifetime = cx.exchange_lifetime;
         if self.mids.exhausted(now, lifetime) {
             return None;
         }
