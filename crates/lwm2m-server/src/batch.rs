@@ -24,6 +24,21 @@ pub(crate) struct Inbox {
     meta: [RecvMeta; BATCH_SIZE],
 }
 
+/// Where a datagram goes and where it stands.
+pub(crate) type Outgoing = (SocketAddr, Range<usize>);
+
+/// Cuts a batch into neighbours of one length to one address, of at most `most` datagrams; most runs
+/// have one.
+fn runs(datagrams: &[Outgoing], most: usize) -> impl Iterator<Item = &[Outgoing]> {
+    let alike = |a: &Outgoing, b: &Outgoing| a.0 == b.0 && a.1.len() == b.1.len();
+    datagrams.chunk_by(alike).flat_map(move |run| {
+        let len = run.first().map_or(1, |(_, range)| range.len().max(1));
+        run.chunks(most.min(LONGEST_RUN / len).max(1))
+    })
+}
+
+/// Bytes of a run: the system takes no more at once than fits into one datagram.
+const LONGEST_RUN: usize = 65_000;
 /// The longest datagram that UDP has.
 const LONGEST: usize = 65_536;
 
@@ -82,28 +97,68 @@ impl Listener {
         count
     }
 
-    /// Sends datagrams that stand in `memory`. What the system does not take is lost as if on the
-    /// way; what matters is sent again by its retransmission.
-    pub(crate) fn send(&self, datagrams: &[(SocketAddr, Range<usize>)], memory: &[u8]) {
+    /// Sends datagrams that stand in `memory`: several of one length to one address in one piece that
+    /// the system cuts, the others by one system call. What the system does not take is lost as if on
+    /// the way; what matters is sent again by its retransmission.
+    pub(crate) fn send(&self, datagrams: &[Outgoing], memory: &[u8]) {
+        let mut piece = Vec::new();
+        let (mut singles, mut at) = (0, 0);
+        for run in runs(datagrams, self.state.max_gso_segments()) {
+            let end = at + run.len();
+            if run.len() > 1 {
+                self.send_each(datagrams.get(singles..at).unwrap_or_default(), memory);
+                self.send_run(run, memory, &mut piece);
+                singles = end;
+            }
+            at = end;
+        }
+        self.send_each(datagrams.get(singles..).unwrap_or_default(), memory);
+    }
+
+    fn send_run(&self, run: &[Outgoing], memory: &[u8], piece: &mut Vec<u8>) {
+        let Some((address, first)) = run.first() else {
+            return;
+        };
+        piece.clear();
+        for (_, range) in run {
+            piece.extend_from_slice(memory.get(range.clone()).unwrap_or_default());
+        }
+        // An interface that cannot send such a piece may still take the datagrams one by one.
+        if self.transmit(*address, piece, Some(first.len())).is_err() {
+            self.send_each(run, memory);
+        }
+    }
+
+    fn send_each(&self, datagrams: &[Outgoing], memory: &[u8]) {
         #[cfg(target_os = "linux")]
         if datagrams.len() > 1 {
             self.send_many(datagrams, memory);
             return;
         }
         for (address, range) in datagrams {
-            let transmit = quinn_udp::Transmit {
-                destination: *address,
-                ecn: None,
-                contents: memory.get(range.clone()).unwrap_or_default(),
-                segment_size: None,
-                src_ip: None,
-            };
-            let _ = self.state.try_send((&self.socket).into(), &transmit);
+            let contents = memory.get(range.clone()).unwrap_or_default();
+            let _ = self.transmit(*address, contents, None);
         }
     }
 
+    fn transmit(
+        &self,
+        destination: SocketAddr,
+        contents: &[u8],
+        segment_size: Option<usize>,
+    ) -> io::Result<()> {
+        let transmit = quinn_udp::Transmit {
+            destination,
+            ecn: None,
+            contents,
+            segment_size,
+            src_ip: None,
+        };
+        self.state.try_send((&self.socket).into(), &transmit)
+    }
+
     #[cfg(target_os = "linux")]
-    fn send_many(&self, datagrams: &[(SocketAddr, Range<usize>)], memory: &[u8]) {
+    fn send_many(&self, datagrams: &[Outgoing], memory: &[u8]) {
         use std::io::IoSlice;
 
         use rustix::net::addr::SocketAddrArg as _;
@@ -150,6 +205,44 @@ mod tests {
             Listener::new(socket).unwrap()
         };
         (bind().await, bind().await)
+    }
+
+    #[test]
+    fn runs_have_one_address_and_one_length_and_fit() {
+        let [a, b] = [1, 2].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let of = |address, len| (address, 0..len);
+        let lengths = |batch: &[Outgoing], most| -> Vec<usize> {
+            runs(batch, most).map(<[Outgoing]>::len).collect()
+        };
+        let mixed = [of(a, 5), of(a, 5), of(b, 5), of(a, 5), of(a, 6), of(a, 6)];
+        assert_eq!(lengths(&mixed, 64), [2, 1, 1, 2]);
+        assert_eq!(lengths(&mixed, 1), [1; 6], "a system without this");
+        assert_eq!(lengths(&vec![of(a, 22); 100], 64), [64, 36]);
+        assert_eq!(lengths(&vec![of(a, 1152); 64], 64), [56, 8]);
+        assert_eq!(lengths(&[of(a, 0), of(a, 0)], 64), [2]);
+        assert_eq!(lengths(&[of(a, 65_507), of(a, 65_507)], 64), [1, 1]);
+    }
+
+    #[tokio::test]
+    async fn runs_arrive_as_the_datagrams_that_they_are() {
+        let (from, to) = pair().await;
+        let memory: Vec<u8> = (0..=255).cycle().take(1400).collect();
+        let address = to.local_addr().unwrap();
+        let batch: Vec<_> = [7, 7, 7, 9, 1200, 1200, 1200, 3]
+            .iter()
+            .zip(0..)
+            .map(|(&len, start)| (address, start..start + len))
+            .collect();
+        from.send(&batch, &memory);
+        let mut inbox = Inbox::new();
+        let mut seen = Vec::new();
+        while seen.len() < batch.len() {
+            to.socket.readable().await.unwrap();
+            to.receive(&mut inbox, |_, bytes| seen.push(bytes.to_vec()));
+        }
+        for ((_, range), bytes) in batch.iter().zip(&seen) {
+            assert_eq!(memory[range.clone()], bytes[..]);
+        }
     }
 
     #[tokio::test]
