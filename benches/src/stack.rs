@@ -49,7 +49,11 @@ impl GetServer {
     fn warm() -> Self {
         let mut endpoint = Endpoint::new(coap_endpoint::Config::default(), [7; 32], Instant::ZERO);
         for slot in 0..PEERS {
-            endpoint.open_peer(Instant::ZERO, Peer::new(slot.into(), 0), PeerInfo::default());
+            endpoint.open_peer(
+                Instant::ZERO,
+                Peer::new(slot.into(), 0),
+                PeerInfo::default(),
+            );
         }
         let remembered = endpoint.config().limits.dedup_per_peer as u32;
         let mut server = Self {
@@ -86,7 +90,11 @@ impl GetServer {
                     .payload(Bytes::from_static(PAYLOAD));
                 self.endpoint.respond(self.now, exchange, response).unwrap();
             }
-            if self.endpoint.poll_timeout().is_some_and(|at| at <= self.now) {
+            if self
+                .endpoint
+                .poll_timeout()
+                .is_some_and(|at| at <= self.now)
+            {
                 self.endpoint.handle_timeout(self.now);
             }
             let mut room = DatagramBuf::new(&mut out, 0, 0);
@@ -105,9 +113,7 @@ impl GetServer {
         let [_, _, high, low] = number.to_be_bytes();
         self.asked += 1;
         let [a, b, c, d] = self.asked.to_be_bytes();
-        let request = [
-            0x44, 1, high, low, a, b, c, d, 0xb4, b't', b'e', b'm', b'p',
-        ];
+        let request = [0x44, 1, high, low, a, b, c, d, 0xb4, b't', b'e', b'm', b'p'];
         (Peer::new(slot, 0), request)
     }
 }
@@ -217,9 +223,9 @@ impl Server {
                 let ticket = effect.ticket();
                 let result = match effect {
                     RegistryEffect::Load { .. } => EffectResult::Loaded(Ok(None)),
-                    RegistryEffect::Commit { .. } => EffectResult::Committed(Err(
-                        lwm2m_store::CommitError::Down,
-                    )),
+                    RegistryEffect::Commit { .. } => {
+                        EffectResult::Committed(Err(lwm2m_store::CommitError::Down))
+                    }
                 };
                 self.registry.handle_effect(self.now, ticket, result);
             }

@@ -118,6 +118,9 @@ impl Inbox {
 
 /// Sends datagrams that stand in `memory` with one system call.
 pub fn send_many(socket: &UdpSocket, datagrams: &[(SocketAddr, Range<usize>)], memory: &[u8]) {
+    if datagrams.is_empty() {
+        return;
+    }
     let addresses: Vec<_> = datagrams.iter().map(|(to, _)| to.as_any()).collect();
     let slices: Vec<_> = datagrams
         .iter()
@@ -137,5 +140,40 @@ pub fn send_many(socket: &UdpSocket, datagrams: &[(SocketAddr, Range<usize>)], m
     while !rest.is_empty() {
         let gone = sendmmsg(socket, rest, SendFlags::empty()).map_or(1, |count| count.max(1));
         rest = rest.get_mut(gone..).unwrap_or_default();
+    }
+}
+
+impl Inbox {
+    /// Sends datagrams that stand in `memory` as `lwm2m-server` does: neighbours of one length to one address in one
+    /// piece that the system cuts, the others with one system call. At most 64 of at most 1000 bytes.
+    pub fn send(
+        &self,
+        socket: &UdpSocket,
+        datagrams: &[(SocketAddr, Range<usize>)],
+        memory: &[u8],
+    ) {
+        let mut piece = Vec::new();
+        let (mut singles, mut at) = (0, 0);
+        for run in datagrams.chunk_by(|a, b| a.0 == b.0 && a.1.len() == b.1.len()) {
+            let end = at + run.len();
+            if run.len() > 1 {
+                send_many(socket, &datagrams[singles..at], memory);
+                piece.clear();
+                for (_, range) in run {
+                    piece.extend_from_slice(&memory[range.clone()]);
+                }
+                let transmit = quinn_udp::Transmit {
+                    destination: run[0].0,
+                    ecn: None,
+                    contents: &piece,
+                    segment_size: Some(run[0].1.len()),
+                    src_ip: None,
+                };
+                let _ = self.state.try_send(socket.into(), &transmit);
+                singles = end;
+            }
+            at = end;
+        }
+        send_many(socket, &datagrams[singles..], memory);
     }
 }

@@ -39,7 +39,8 @@ fn step(now: &mut [i64; 2], count: u32, name: &str, work: impl FnOnce()) {
     println!(
         "{name:<26} {:>6} allocated, at most {:>6} on the way; {:>6} resident",
         allocated / count,
-        (allocated - info.bytes_current + i64::try_from(info.bytes_max).unwrap_or(i64::MAX)) / count,
+        (allocated - info.bytes_current + i64::try_from(info.bytes_max).unwrap_or(i64::MAX))
+            / count,
         resident / count,
     );
     let _ = before;
@@ -49,7 +50,9 @@ fn step(now: &mut [i64; 2], count: u32, name: &str, work: impl FnOnce()) {
 /// Resident bytes of this process.
 fn resident() -> Option<i64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: i64 = line.trim().trim_end_matches(" kB").parse().ok()?;
     Some(kilobytes * 1024)
 }

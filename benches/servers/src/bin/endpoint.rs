@@ -13,7 +13,7 @@ use bytes::Bytes;
 use coap_codec::{Code, ContentFormat, Response};
 use coap_endpoint::{Config, Endpoint, Event, PeerInfo, StrangerVerdict, answer_stranger};
 use sansio::{DatagramBuf, Instant, Peer};
-use servers::{Inbox, LEN, Mode, PAYLOAD, arguments, bind, send_many};
+use servers::{Inbox, LEN, Mode, PAYLOAD, arguments, bind};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (mode, port) = arguments()?;
@@ -94,7 +94,7 @@ impl Server {
                 if batch.is_empty() {
                     break;
                 }
-                send_many(socket, &batch, &out);
+                inbox.send(socket, &batch, &out);
             }
         }
     }
