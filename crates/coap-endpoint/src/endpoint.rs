@@ -439,6 +439,10 @@ struct Clock {
 
 impl Clock {
     fn read(&mut self, now: Instant) -> Instant {
+        if now >= self.last && self.ahead.is_zero() {
+            self.last = now;
+            return now;
+        }
         let reading = now + self.ahead;
         let back = self.last.saturating_duration_since(reading);
         self.ahead = self.ahead.saturating_add(back);

@@ -26,8 +26,7 @@ impl Hasher {
             if self.len & 7 == 0
                 && let Some((word, after)) = rest.split_first_chunk()
             {
-                self.word(u64::from_le_bytes(*word));
-                self.len = self.len.wrapping_add(8);
+                self.whole_word(u64::from_le_bytes(*word));
                 rest = after;
                 continue;
             }
@@ -42,13 +41,27 @@ impl Hasher {
     }
 
     /// Writes `bytes` so that neighbouring pieces cannot be mistaken for one another: the number and
-    /// the length before them, and zeros after them up to a whole word.
+    /// the length before them, and zeros after them up to a whole word. What was written before must
+    /// be whole words, too.
     pub(crate) fn write_piece(&mut self, number: u16, bytes: &[u8]) {
-        let head = u64::from(number) << 48 ^ bytes.len() as u64;
-        self.write(&head.to_le_bytes());
-        self.write(bytes);
-        let pad = bytes.len().wrapping_neg() & 7;
-        self.write(PADDING.get(..pad).unwrap_or_default());
+        debug_assert!(self.len & 7 == 0, "a piece begins with a word");
+        self.whole_word(u64::from(number) << 48 ^ bytes.len() as u64);
+        let (words, rest) = bytes.as_chunks();
+        for word in words {
+            self.whole_word(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
+            let padded = rest
+                .iter()
+                .rev()
+                .fold(0, |word, &byte| word << 8 | u64::from(byte));
+            self.whole_word(padded);
+        }
+    }
+
+    fn whole_word(&mut self, word: u64) {
+        self.word(word);
+        self.len = self.len.wrapping_add(8);
     }
 
     pub(crate) fn finish(mut self) -> u64 {
@@ -83,8 +96,6 @@ impl Hasher {
     }
 }
 
-const PADDING: [u8; 8] = [0; 8];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +116,21 @@ mod tests {
                 hasher.write(&input[cut..]);
                 assert_eq!(hasher.finish(), expected, "{len} bytes, cut at {cut}");
             }
+        }
+    }
+
+    #[test]
+    fn a_piece_is_number_length_bytes_and_zeros() {
+        let key = (1, 2);
+        for len in 0..20 {
+            let bytes: std::vec::Vec<u8> = (1..=len).collect();
+            let mut piece = Hasher::new(key);
+            piece.write_piece(11, &bytes);
+            let mut written = Hasher::new(key);
+            written.write(&[len, 0, 0, 0, 0, 0, 11, 0]);
+            written.write(&bytes);
+            written.write(&[0; 8][..bytes.len().next_multiple_of(8) - bytes.len()]);
+            assert_eq!(piece.finish(), written.finish(), "{len} bytes");
         }
     }
 }

@@ -218,12 +218,12 @@ pub(crate) fn block_at(offset: usize, more: bool, size: BlockSize) -> Option<Blo
 /// An entity-tag that follows from the body, so that a body made anew for a later block has the same.
 fn etag(cx: &Shared, response: &Response) -> [u8; 8] {
     let mut hasher = Hasher::new(cx.hash_key);
-    hasher.write(&[response.code.0]);
     let options = response.options.as_options();
     let format = options
         .get(OptionNumber::CONTENT_FORMAT)
         .unwrap_or_default();
     hasher.write_piece(OptionNumber::CONTENT_FORMAT.0, format);
+    hasher.write(&[response.code.0]);
     hasher.write(&response.payload);
     hasher.finish().to_be_bytes()
 }
