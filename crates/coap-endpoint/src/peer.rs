@@ -455,6 +455,9 @@ impl Peers {
         {
             self.spare.push(state);
         }
+        if cx.tables.peers == 0 && self.places.len() > SPARE {
+            self.places.clear();
+        }
     }
 }
 

@@ -71,6 +71,11 @@ impl<T> Pages<T> {
         self.pages.iter().flatten()
     }
 
+    /// The elements from this index on; it costs nothing to begin far behind.
+    pub fn iter_from(&self, index: usize) -> impl Iterator<Item = &T> {
+        (index..self.len).map_while(|index| self.get(index))
+    }
+
     /// Drops all elements and the memory.
     pub fn clear(&mut self) {
         self.pages = Vec::new();
@@ -133,6 +138,8 @@ mod tests {
         }
         assert_eq!((pages.get(10_000), pages.len()), (None, 10_000));
         assert!(pages.iter().copied().eq(0..10_000));
+        assert!(pages.iter_from(1500).copied().eq(1500..10_000));
+        assert_eq!(pages.iter_from(usize::MAX).next(), None);
         let lengths: Vec<_> = pages.pages.iter().map(Vec::capacity).collect();
         assert_eq!(lengths[..9], [8, 16, 32, 64, 128, 256, 512, 1024, 1024]);
         for page in &pages.pages[..pages.pages.len() - 1] {

@@ -1,21 +1,26 @@
 use alloc::vec::Vec;
+use core::hash::BuildHasher;
 
-use hashbrown::HashMap;
-use sansio::Peer;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use sansio::{Pages, Peer};
 
 use crate::Target;
 
 /// The table of transport peers: address to slot and back, and who was silent longest.
 ///
-/// Without security a peer *is* its address. Slots are used again with a new generation.
+/// Without security a peer *is* its address. Slots are used again; whoever opens one gets a generation that nobody had
+/// before.
 #[derive(Debug)]
 pub(crate) struct Peers {
-    slots: Vec<Slot>,
+    slots: Pages<Slot>,
     free: Vec<u32>,
-    by_target: HashMap<Target, u32>,
+    /// Slots by their target, which stands in the slot alone.
+    by_target: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     oldest: u32,
     newest: u32,
     limit: usize,
+    next_generation: u32,
 }
 
 #[derive(Debug)]
@@ -29,16 +34,20 @@ struct Slot {
 }
 
 const NONE: u32 = u32::MAX;
+/// Slots whose memory is kept while no peer is open.
+const KEPT: usize = 64;
 
 impl Peers {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
-            slots: Vec::new(),
+            slots: Pages::new(),
             free: Vec::new(),
-            by_target: HashMap::new(),
+            by_target: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
             oldest: NONE,
             newest: NONE,
             limit: limit.min(NONE as usize),
+            next_generation: 0,
         }
     }
 
@@ -52,7 +61,7 @@ impl Peers {
 
     /// The peer of an address, which counts as heard of now.
     pub(crate) fn touch(&mut self, target: Target) -> Option<Peer> {
-        let &slot = self.by_target.get(&target)?;
+        let slot = self.find(target)?;
         if self.newest != slot {
             self.unlink(slot);
             self.link(slot);
@@ -68,36 +77,56 @@ impl Peers {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                let slot = u32::try_from(self.slots.len()).ok()?;
-                self.slots.push(Slot {
+                let slot = self.slots.push(Slot {
                     generation: 0,
                     target: None,
                     older: NONE,
                     newer: NONE,
                     calls: 0,
                 });
-                slot
+                u32::try_from(slot).ok()?
             }
         };
-        self.slots.get_mut(slot as usize)?.target = Some(target);
-        self.by_target.insert(target, slot);
+        let place = self.slots.get_mut(slot as usize)?;
+        place.generation = self.next_generation;
+        place.target = Some(target);
+        self.next_generation = self.next_generation.wrapping_add(1);
+        let Self {
+            slots,
+            by_target,
+            hasher,
+            ..
+        } = self;
+        by_target.insert_unique(hasher.hash_one(target), slot, |&slot| {
+            let slot = slots.get(slot as usize);
+            slot.map_or(0, |slot| hasher.hash_one(slot.target.unwrap_or(target)))
+        });
         self.link(slot);
         self.peer(slot)
     }
 
-    /// Forgets a peer; its slot gets the next generation.
+    /// Forgets a peer.
     pub(crate) fn close(&mut self, peer: Peer) {
         if self.target(peer).is_none() {
             return;
         }
         self.unlink(peer.slot());
-        if let Some(slot) = self.slots.get_mut(peer.slot() as usize) {
-            slot.generation = slot.generation.wrapping_add(1);
-            slot.calls = 0;
-            if let Some(target) = slot.target.take() {
-                self.by_target.remove(&target);
+        let Some(slot) = self.slots.get_mut(peer.slot() as usize) else {
+            return;
+        };
+        slot.calls = 0;
+        if let Some(target) = slot.target.take() {
+            let hash = self.hasher.hash_one(target);
+            let found = self.by_target.find_entry(hash, |&slot| slot == peer.slot());
+            if let Ok(found) = found {
+                found.remove();
             }
-            self.free.push(peer.slot());
+        }
+        self.free.push(peer.slot());
+        if self.by_target.is_empty() && self.slots.len() > KEPT {
+            self.slots.clear();
+            self.free = Vec::new();
+            self.by_target = HashTable::new();
         }
     }
 
@@ -131,6 +160,15 @@ impl Peers {
             next = slot.newer;
         }
         None
+    }
+
+    fn find(&self, target: Target) -> Option<u32> {
+        let is = |&slot: &u32| {
+            let slot = self.slots.get(slot as usize);
+            slot.is_some_and(|slot| slot.target == Some(target))
+        };
+        let hash = self.hasher.hash_one(target);
+        self.by_target.find(hash, is).copied()
     }
 
     fn peer(&self, slot: u32) -> Option<Peer> {
@@ -191,6 +229,19 @@ mod tests {
         assert_eq!(peers.target(first), None);
         assert_eq!(peers.target(second), Some(target(2)));
         assert_eq!(peers.len(), 1);
+    }
+
+    #[test]
+    fn memory_is_given_back_when_all_are_gone() {
+        let mut peers = Peers::new(9999);
+        let all: Vec<_> = (0..1000).map(|n| peers.open(target(n)).unwrap()).collect();
+        all.iter().for_each(|&peer| peers.close(peer));
+        assert_eq!((peers.len(), peers.slots.len()), (0, 0));
+        let next = peers.open(target(0)).unwrap();
+        assert_eq!(next.slot(), 0);
+        assert!(!all.contains(&next), "another peer all the same");
+        assert_eq!(peers.target(all[0]), None);
+        assert_eq!(peers.touch(target(0)), Some(next));
     }
 
     #[test]
