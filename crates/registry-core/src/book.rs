@@ -6,12 +6,12 @@ use crate::{
 };
 use alloc::vec::Vec;
 use lwm2m_store::Version;
-use sansio::TimerId;
+use sansio::{Pages, TimerId};
 
 /// Holds every registration once, in a slot, and finds slots by endpoint, id, address and identity.
 pub(crate) struct Book {
     keys: Keys,
-    slots: Vec<Option<Entry>>,
+    slots: Pages<Option<Entry>>,
     free: Vec<u32>,
     by_endpoint: Table,
     by_id: Table,
@@ -37,7 +37,7 @@ impl Book {
     pub(crate) fn new(keys: Keys) -> Self {
         Self {
             keys,
-            slots: Vec::new(),
+            slots: Pages::new(),
             free: Vec::new(),
             by_endpoint: Table::default(),
             by_id: Table::default(),
@@ -174,7 +174,7 @@ impl Book {
     /// Slots in use from `from` on, in order.
     pub(crate) fn iter(&self, from: u32) -> impl Iterator<Item = (u32, &Registration)> {
         (from..)
-            .zip(self.slots.get(from as usize..).unwrap_or_default())
+            .zip(self.slots.iter_from(from as usize))
             .filter_map(|(slot, entry)| {
                 let entry = entry.as_ref()?;
                 Some((slot, &entry.registration))
@@ -196,7 +196,7 @@ impl Book {
 }
 
 fn part<'a>(
-    slots: &'a [Option<Entry>],
+    slots: &'a Pages<Option<Entry>>,
     slot: u32,
     of: fn(&'a Registration) -> &'a [u8],
 ) -> &'a [u8] {

@@ -1,6 +1,5 @@
 //! From a key to a slot, without a copy of the key.
 
-use alloc::vec::Vec;
 use core::hash::Hasher;
 #[expect(
     deprecated,
@@ -8,6 +7,7 @@ use core::hash::Hasher;
 )]
 use core::hash::SipHasher;
 use hashbrown::HashTable;
+use sansio::Pages;
 
 /// The secret of this partition's tables, so that nobody can choose keys that collide.
 #[derive(Clone, Copy)]
@@ -68,7 +68,7 @@ impl Table {
 pub(crate) struct Chains {
     newest: Table,
     /// By slot: the neighbours among those with the same key.
-    links: Vec<Link>,
+    links: Pages<Link>,
 }
 
 #[derive(Clone, Copy)]
@@ -123,14 +123,11 @@ impl Chains {
             return;
         }
         let at = slot as usize;
-        if at >= self.links.len() {
-            self.links.resize(
-                at.saturating_add(1),
-                Link {
-                    newer: NONE,
-                    older: NONE,
-                },
-            );
+        while at >= self.links.len() {
+            self.links.push(Link {
+                newer: NONE,
+                older: NONE,
+            });
         }
         if let Some(link) = self.links.get_mut(at) {
             change(link);
@@ -154,7 +151,7 @@ mod tests {
     fn siphash_2_4_is_the_published_one() {
         // Appendix A of the SipHash paper: key 00..0f, message 00..0e.
         let keys = Keys(0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908);
-        let message: Vec<u8> = (0..15).collect();
+        let message: alloc::vec::Vec<u8> = (0..15).collect();
         assert_eq!(keys.hash(&message), 0xa129_ca61);
     }
 
