@@ -37,7 +37,8 @@ pub struct Config {
     pub sessions: usize,
     /// Answers to peers without state that wait to be sent; more are not given.
     pub replies: usize,
-    /// Longest datagram of a handshake, bytes. After repeated losses shorter ones are sent.
+    /// Longest datagram of a handshake, bytes, 89 or more: so much takes the start of a ClientHello with its cookie. After
+    /// repeated losses shorter ones are sent.
     pub max_datagram: usize,
     /// Longest handshake message accepted, bytes.
     pub max_message: usize,

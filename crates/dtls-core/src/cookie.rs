@@ -15,7 +15,7 @@ use crate::codec::{Malformed, Reader};
 /// Makes and checks cookies. The key changes with time; the one before is still good.
 ///
 /// A cookie is bound to address, socket, random and session id by its first 16 bytes. Of a hello that came in one piece
-/// 16 more bind everything else; one that came in fragments is known by its first fragment only, and gets the
+/// 12 more bind everything else; one that came in fragments is known by its first fragment only, and gets the
 /// short form.
 pub(crate) struct Cookies {
     secret: [u8; 32],
@@ -38,7 +38,7 @@ pub(crate) struct Covered<'a> {
 /// A cookie of one piece of a hello.
 const SHORT: usize = 16;
 /// A cookie of a whole hello.
-pub(crate) const LONG: usize = 32;
+pub(crate) const LONG: usize = 28;
 
 impl<'a> Covered<'a> {
     /// Reads the start of a hello's body. A fragment has to reach to the end of the cookie.

@@ -468,7 +468,7 @@ fn own_cid(slab: &Slab, number: u32) -> Option<Cid> {
 /// Who counts as one source of handshakes: an IPv4 address, or an IPv6 network of 64 bits.
 fn source(path: Path) -> u128 {
     match path.address.ip() {
-        IpAddr::V4(ip) => u128::from(ip.to_ipv6_mapped().to_bits()),
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
         IpAddr::V6(ip) => ip.to_bits() >> 64 << 64,
     }
 }

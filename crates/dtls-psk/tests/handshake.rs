@@ -27,13 +27,24 @@ fn every_suite_connects_and_carries_data() {
         pair.run(Duration::from_secs(1));
         let server = pair.server_peer().expect("the server connected");
         let client = pair.client_peer().expect("the client connected");
-        assert!(pair.sent.len() == 6, "{suite}: {} datagrams", pair.sent.len());
+        assert!(
+            pair.sent.len() == 6,
+            "{suite}: {} datagrams",
+            pair.sent.len()
+        );
         assert!(pair.send(true, client, b"question"));
         assert!(pair.send(false, server, b"answer"));
         pair.run(Duration::from_secs(1));
-        assert_eq!(pair.server_data, [(server, b"question".to_vec())], "{suite}");
+        assert_eq!(
+            pair.server_data,
+            [(server, b"question".to_vec())],
+            "{suite}"
+        );
         assert_eq!(pair.client_data, [b"answer".to_vec()], "{suite}");
-        assert_eq!(&*pair.server.session(server).unwrap().identity.value, IDENTITY);
+        assert_eq!(
+            &*pair.server.session(server).unwrap().identity.value,
+            IDENTITY
+        );
     }
 }
 
@@ -57,7 +68,10 @@ fn wrong_key_and_unknown_identity_look_alike() {
         assert_eq!(failure, Some(expected));
         assert!(matches!(
             pair.client_events[..],
-            [Event::HandshakeFailed { role: Role::Client, .. }]
+            [Event::HandshakeFailed {
+                role: Role::Client,
+                ..
+            }]
         ));
         let trace: Vec<_> = pair
             .sent

@@ -85,7 +85,7 @@ impl Endpoint {
                     }
                 }
                 &Due::Flight(peer) => {
-                    let limit = self.config.max_datagram;
+                    let limit = self.config.max_datagram.max(SHORTEST_DATAGRAM);
                     let machine = match self.slab.is_current(peer) {
                         true => self.slab.machine_mut(peer.slot()),
                         false => None,
@@ -237,5 +237,7 @@ impl Endpoint {
 const ENVELOPE: usize = 37;
 /// The longest message that is sent by a session itself: a path check.
 const SHORT_MESSAGE: usize = 9;
+/// A hello's first fragment with session id and cookie (see [`Config::max_datagram`](crate::Config::max_datagram)).
+const SHORTEST_DATAGRAM: usize = 89;
 const PATH_CHALLENGE: u8 = 0;
 const PATH_RESPONSE: u8 = 1;

@@ -165,7 +165,7 @@ fn server_name(mut reader: Reader<'_>) -> Result<Option<&str>, Alert> {
 /// A list that is not empty and holds whole elements, after which nothing follows.
 fn list<'a, const WIDTH: usize>(list: &'a [u8], after: Reader<'a>) -> Result<&'a [u8], Malformed> {
     after.end()?;
-    if list.is_empty() || list.len() % WIDTH != 0 {
+    if list.is_empty() || !list.len().is_multiple_of(WIDTH) {
         return Err(Malformed);
     }
     Ok(list)

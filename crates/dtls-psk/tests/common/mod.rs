@@ -55,7 +55,12 @@ impl Pair {
         Self::seeded(1, config.clone(), config, Arc::new(Psk::server()))
     }
 
-    pub(crate) fn seeded(seed: u8, client: Config, server: Config, suites: Arc<dyn Suites>) -> Self {
+    pub(crate) fn seeded(
+        seed: u8,
+        client: Config,
+        server: Config,
+        suites: Arc<dyn Suites>,
+    ) -> Self {
         let now = Instant::from_micros(1_000_000);
         let rng = |side: u8| {
             let mut bytes = [seed; 32];
@@ -216,16 +221,22 @@ impl Pair {
     }
 
     pub(crate) fn server_peer(&self) -> Option<Peer> {
-        self.server_events.iter().rev().find_map(|event| match event {
-            Event::Connected { peer, .. } => Some(*peer),
-            _ => None,
-        })
+        self.server_events
+            .iter()
+            .rev()
+            .find_map(|event| match event {
+                Event::Connected { peer, .. } => Some(*peer),
+                _ => None,
+            })
     }
 
     pub(crate) fn client_peer(&self) -> Option<Peer> {
-        self.client_events.iter().rev().find_map(|event| match event {
-            Event::Connected { peer, .. } => Some(*peer),
-            _ => None,
-        })
+        self.client_events
+            .iter()
+            .rev()
+            .find_map(|event| match event {
+                Event::Connected { peer, .. } => Some(*peer),
+                _ => None,
+            })
     }
 }
