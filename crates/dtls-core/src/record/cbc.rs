@@ -130,23 +130,23 @@ fn inner_mac_fits(key: &[u8; 32], head: &[u8], text: &[u8], longest: u32, len: u
             *byte |= from & here;
         }
     }
-    let expected = hmac_of_secret_length(key, head, text, shortest, longest, len)?;
+    let [_, _, length @ ..] = len.to_be_bytes();
+    let expected = hmac_of_secret_length(key, [head, &length], text, shortest, longest, len)?;
     let fits = found.ct_eq(&expected).unwrap_u8();
     Some(0_u8.wrapping_sub(fits))
 }
 
-/// The HMAC of `head`, the length field and the first `len` bytes of `text`: the same blocks are hashed for each `len`
-/// from `shortest` to `longest`.
+/// The HMAC of `head` and the first `len` bytes of `text`: the same blocks are hashed for each `len` from `shortest` to
+/// `longest`.
 fn hmac_of_secret_length(
     key: &[u8; 32],
-    head: &[u8],
+    head: [&[u8]; 2],
     text: &[u8],
     shortest: u32,
     longest: u32,
     len: u32,
 ) -> Option<[u8; MAC]> {
-    let [_, _, length @ ..] = len.to_be_bytes();
-    let before = u32::try_from(head.len() + length.len()).ok()?;
+    let before = u32::try_from(head.iter().map(|part| part.len()).sum::<usize>()).ok()?;
     let total = before + len;
     // A message ends in the block that has room for a mark and eight bytes of length behind it.
     let last_block = (total + 8) >> 6;
@@ -155,8 +155,8 @@ fn hmac_of_secret_length(
     let mut state = keyed_state(key, 0x36);
     let mut inner = [0_u32; 8];
     let mut stream = head
-        .iter()
-        .chain(&length)
+        .into_iter()
+        .flatten()
         .chain(text)
         .copied()
         .chain(iter::repeat(0));
@@ -173,13 +173,13 @@ fn hmac_of_secret_length(
             for (byte, from) in block.iter_mut().skip(56).zip(bits) {
                 *byte |= from & here;
             }
-            compress256(&mut state, &[block]);
+            compress(&mut state, &block);
             let here = u32::from_ne_bytes([here; 4]);
             for (word, from) in inner.iter_mut().zip(state) {
                 *word |= from & here;
             }
         } else {
-            compress256(&mut state, &[block]);
+            compress(&mut state, &block);
         }
     }
 
@@ -192,7 +192,7 @@ fn hmac_of_secret_length(
     for (byte, from) in block.iter_mut().zip(digest.chain(end)) {
         *byte = from;
     }
-    compress256(&mut state, &[block]);
+    compress(&mut state, &block);
     let mut mac = [0; MAC];
     for (byte, from) in mac
         .iter_mut()
@@ -219,9 +219,15 @@ fn keyed_state(key: &[u8; 32], pad: u8) -> [u32; 8] {
     for (byte, by) in block.iter_mut().zip(key) {
         *byte ^= by;
     }
-    compress256(&mut state, &[block]);
+    compress(&mut state, &block);
     block.zeroize();
     state
+}
+
+fn compress(state: &mut [u32; 8], block: &[u8; 64]) {
+    #[cfg(test)]
+    tests::COMPRESSIONS.set(tests::COMPRESSIONS.get() + 1);
+    compress256(state, core::slice::from_ref(block));
 }
 
 fn hmac(key: &[u8; 32], head: &[u8], len: usize, iv: &[u8], text: &[u8]) -> Option<[u8; MAC]> {
@@ -242,4 +248,135 @@ fn less(a: u32, b: u32) -> u8 {
 /// All ones where `a == b`, else zero, without a branch. Both are below 2^31.
 fn equal(a: u32, b: u32) -> u8 {
     less(a ^ b, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use core::cell::Cell;
+
+    use super::*;
+
+    std::thread_local! {
+        pub(super) static COMPRESSIONS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    const KEYS: Keys<'_> = Keys {
+        mac: &[0x4d; 32],
+        cipher: &[0x43; 16],
+    };
+    const HEAD: &[u8] = b"eleven byte";
+    const VECTOR: [u8; BLOCK] = [0x11; BLOCK];
+
+    /// A body made of a text and what stands for MAC and padding, encrypted.
+    fn encrypted(text: &[u8], mac: &[u8], padding: &[u8]) -> Vec<u8> {
+        let mut body = [text, mac, padding].concat();
+        let (blocks, rest) = Array::slice_as_chunks_mut(&mut body);
+        assert!(rest.is_empty());
+        cbc::Encryptor::<Aes128Enc>::new(KEYS.cipher.into(), &VECTOR.into()).encrypt_blocks(blocks);
+        body
+    }
+
+    fn mac(text: &[u8]) -> [u8; MAC] {
+        hmac(KEYS.mac, HEAD, text.len(), &[], text).unwrap()
+    }
+
+    fn open_counted(mut body: Vec<u8>) -> (Option<usize>, usize) {
+        let before = COMPRESSIONS.get();
+        let len = open(KEYS, false, HEAD, &VECTOR, &mut body);
+        (len, COMPRESSIONS.get() - before)
+    }
+
+    /// Texts of 0 to 299 bytes, for each the shortest and the longest padding and one between.
+    fn well_formed() -> impl Iterator<Item = (Vec<u8>, u8)> {
+        (0..300_usize).flat_map(|len| {
+            let least = u8::try_from(15 - (len + MAC) % BLOCK).unwrap();
+            [0, 7, 15].map(|blocks| (vec![0xa5; len], least + 16 * blocks))
+        })
+    }
+
+    #[test]
+    fn paddings_of_every_length_open() {
+        for (text, padding) in well_formed() {
+            let fill = vec![padding; usize::from(padding) + 1];
+            let body = encrypted(&text, &mac(&text), &fill);
+            assert_eq!(open_counted(body).0, Some(text.len()), "{padding}");
+        }
+    }
+
+    /// A bad padding, a bad MAC and a good record are the same work.
+    #[test]
+    fn padding_and_mac_are_one_error_and_one_amount_of_work() {
+        for (text, padding) in well_formed() {
+            let fill = vec![padding; usize::from(padding) + 1];
+            let good = mac(&text);
+            let (_, work) = open_counted(encrypted(&text, &good, &fill));
+            let mut cases = Vec::new();
+            for at in [0, fill.len() / 2, fill.len() - 1] {
+                let mut fill = fill.clone();
+                fill[at] ^= 1;
+                cases.push(encrypted(&text, &good, &fill));
+            }
+            for at in [0, MAC - 1] {
+                let mut bad = good;
+                bad[at] ^= 0x80;
+                cases.push(encrypted(&text, &bad, &fill));
+            }
+            if padding < 255 {
+                let mut longest = fill.clone();
+                *longest.last_mut().unwrap() = 255;
+                cases.push(encrypted(&text, &good, &longest));
+            }
+            for body in cases {
+                assert_eq!(open_counted(body), (None, work), "{} {padding}", text.len());
+            }
+        }
+    }
+
+    /// A body that is all padding and has no room for a MAC.
+    #[test]
+    fn padding_as_long_as_the_body() {
+        for blocks in [3, 16, 17, 18] {
+            let body = encrypted(&[], &[], &vec![255; blocks * BLOCK]);
+            assert_eq!(open_counted(body).0, None);
+        }
+    }
+
+    #[test]
+    fn a_secret_length_does_not_change_the_hmac() {
+        let text: Vec<u8> = (0..700_u32).map(|n| n.to_le_bytes()[0]).collect();
+        for longest in [0_u32, 1, 40, 200, 255, 256, 400, 667] {
+            let shortest = longest.saturating_sub(255);
+            let counted = |len| {
+                let before = COMPRESSIONS.get();
+                let mac =
+                    hmac_of_secret_length(KEYS.mac, [HEAD, &[]], &text, shortest, longest, len);
+                (mac.unwrap(), COMPRESSIONS.get() - before)
+            };
+            let (_, work) = counted(longest);
+            for len in shortest..=longest {
+                let mut plain = <Hmac<Sha256>>::new_from_slice(KEYS.mac).unwrap();
+                plain.update(HEAD);
+                plain.update(&text[..usize::try_from(len).unwrap()]);
+                let expected = plain.finalize().into_bytes().0;
+                assert_eq!(counted(len), (expected, work), "{longest} {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn masks() {
+        for (a, b) in [
+            (0, 0),
+            (0, 1),
+            (1, 0),
+            (255, 256),
+            (70_000, 70_000),
+            (70_000, 3),
+        ] {
+            assert_eq!(less(a, b), if a < b { 0xff } else { 0 });
+            assert_eq!(equal(a, b), if a == b { 0xff } else { 0 });
+        }
+    }
 }

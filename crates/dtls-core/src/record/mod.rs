@@ -183,3 +183,5 @@ fn number(epoch: u16, sequence: u64) -> [u8; 8] {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
