@@ -1,5 +1,6 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use zeroize::Zeroize as _;
 
 /// Fills `out` with the TLS 1.2 pseudo-random function with SHA-256 of `secret`, `label` and the pieces of `seed`.
 ///
@@ -16,21 +17,26 @@ pub fn prf_sha256(secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
             mac.update(piece);
         }
     };
-    let mut mac = keyed.clone();
-    feed(&mut mac);
-    let mut a = mac.finalize().into_bytes();
-    for chunk in out.chunks_mut(32) {
+    // A(1) = HMAC(label ‖ seed), A(i) = HMAC(A(i - 1)); block i is HMAC(A(i) ‖ label ‖ seed).
+    let mut a = [0_u8; 32];
+    for (at, chunk) in out.chunks_mut(32).enumerate() {
+        let mut mac = keyed.clone();
+        if at == 0 {
+            feed(&mut mac);
+        } else {
+            mac.update(&a);
+        }
+        a = mac.finalize().into_bytes().0;
         let mut mac = keyed.clone();
         mac.update(&a);
         feed(&mut mac);
-        let block = mac.finalize().into_bytes();
+        let mut block = mac.finalize().into_bytes().0;
         for (byte, from) in chunk.iter_mut().zip(block) {
             *byte = from;
         }
-        let mut mac = keyed.clone();
-        mac.update(&a);
-        a = mac.finalize().into_bytes();
+        block.zeroize();
     }
+    a.zeroize();
 }
 
 #[cfg(test)]
