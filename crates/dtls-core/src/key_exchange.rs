@@ -319,7 +319,7 @@ pub enum Answer {
 }
 
 /// Who a peer has proven to be, as its suite says it; this crate only keeps it.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct PeerIdentity {
     /// What `value` is.
@@ -335,6 +335,12 @@ impl PeerIdentity {
             kind,
             value: value.into(),
         }
+    }
+}
+
+impl fmt::Debug for PeerIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} \"{}\"", self.kind, self.value.escape_ascii())
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Link {
     pub(crate) jitter_millis: u32,
 }
 
+type Filter = Box<dyn FnMut(bool, usize, &[u8]) -> bool>;
+
 pub(crate) struct Pair {
     pub(crate) now: Instant,
     pub(crate) client: Endpoint,
@@ -44,7 +46,7 @@ pub(crate) struct Pair {
     pub(crate) server_data: Vec<(Peer, Vec<u8>)>,
     pub(crate) sent: Vec<(Instant, bool, Vec<u8>)>,
     /// Judges each datagram (to the server?, number, bytes): `false` loses it.
-    pub(crate) filter: Box<dyn FnMut(bool, usize, &[u8]) -> bool>,
+    pub(crate) filter: Filter,
     wire: VecDeque<(Instant, u64, bool, Path, Vec<u8>)>,
     rng: Rng,
     count: usize,
