@@ -41,6 +41,21 @@ impl Node {
         }
     }
 
+    /// The bytes of memory that the node holds beside itself: for whoever keeps nodes of others, and must not keep
+    /// too much.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Object(object) => {
+                let below = object.instances.iter().map(Instance::memory);
+                room(&object.instances).saturating_add(below.sum())
+            }
+            Self::Instance(instance) => instance.memory(),
+            Self::Resource(resource) => resource.memory(),
+            Self::ResourceInstance(_, value) => value.memory(),
+        }
+    }
+
     /// Every value below, with its path, in the order of the node.
     ///
     /// `base` is the node's own path or its parent's (the node's own id is taken in either case). With a shorter
@@ -71,6 +86,10 @@ impl Node {
             values: values.into_iter(),
         }
     }
+}
+
+fn room<T>(list: &Vec<T>) -> usize {
+    list.capacity().saturating_mul(size_of::<T>())
 }
 
 /// The values of a [`Node`] with their paths; made by [`Node::walk`].
@@ -146,6 +165,11 @@ impl Instance {
         self.resources.iter().find(|resource| resource.id == id)
     }
 
+    fn memory(&self) -> usize {
+        let below = self.resources.iter().map(Resource::memory);
+        room(&self.resources).saturating_add(below.sum())
+    }
+
     fn collect<'a>(&'a self, parent: Path, values: &mut Vec<(Path, &'a Value)>) {
         let Ok(path) = parent.child(self.id) else {
             return;
@@ -185,6 +209,16 @@ impl Resource {
         Self {
             id,
             value: ResourceValue::Multiple(values),
+        }
+    }
+
+    fn memory(&self) -> usize {
+        match &self.value {
+            ResourceValue::Single(value) => value.memory(),
+            ResourceValue::Multiple(values) => {
+                let below = values.iter().map(|(_, value)| value.memory());
+                room(values).saturating_add(below.sum())
+            }
         }
     }
 

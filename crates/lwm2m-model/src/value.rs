@@ -54,6 +54,15 @@ impl Value {
         }
     }
 
+    /// The bytes of memory that the value holds beside itself.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::String(text) | Self::CoreLink(text) => text.capacity(),
+            Self::Opaque(bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
+
     /// The same value as another type, if nothing is lost.
     ///
     /// Integer, Unsigned, Float and Time convert where the number is exactly the same; 0 and 1 convert to Boolean

@@ -2,7 +2,7 @@
 
 use coap_codec::{Code, ContentFormat as Cf};
 use lwm2m_model::{
-    Context, Instance, Models, Node, Path, Resource, ResourceValue, Value, path,
+    Context, Instance, Models, Node, Object, Path, Resource, Value, path,
     payload::{Decoded, Limits, PayloadErrorKind, Quirk, QuirkKind, Timestamped, decode},
 };
 
@@ -117,52 +117,28 @@ fn room<T>(list: &Vec<T>) -> usize {
     list.capacity() * size_of::<T>()
 }
 
-/// The bytes that a value holds beyond itself.
-fn of_value(value: &Value) -> usize {
-    match value {
-        Value::String(text) | Value::CoreLink(text) => text.capacity(),
-        Value::Opaque(bytes) => bytes.len(),
-        _ => 0,
-    }
-}
-
-fn of_resource(resource: &Resource) -> usize {
-    match &resource.value {
-        ResourceValue::Single(value) => of_value(value),
-        ResourceValue::Multiple(values) => {
-            room(values)
-                + values
-                    .iter()
-                    .map(|(_, value)| of_value(value))
-                    .sum::<usize>()
-        }
-    }
-}
-
-fn of_instance(instance: &Instance) -> usize {
-    room(&instance.resources) + instance.resources.iter().map(of_resource).sum::<usize>()
-}
-
-fn of_node(node: &Node) -> usize {
-    match node {
-        Node::Object(object) => {
-            room(&object.instances) + object.instances.iter().map(of_instance).sum::<usize>()
-        }
-        Node::Instance(instance) => of_instance(instance),
-        Node::Resource(resource) => of_resource(resource),
-        Node::ResourceInstance(_, value) => of_value(value),
-        _ => unreachable!(),
-    }
-}
-
 /// All memory that a decoded payload holds.
 fn footprint(decoded: &Decoded) -> usize {
-    let older = decoded.older.iter().map(|older| of_node(&older.node));
+    let older = decoded.older.iter().map(|older| older.node.memory());
     size_of::<Decoded>()
-        + of_node(&decoded.node)
+        + decoded.node.memory()
         + older.sum::<usize>()
         + room::<Timestamped>(&decoded.older)
         + room::<Quirk>(&decoded.quirks)
+}
+
+#[test]
+fn the_memory_of_a_node_counts_everything_below() {
+    let text = String::from("twelve bytes");
+    let multiple = Resource::multiple(1, vec![(0, Value::Integer(1)), (1, Value::from(&text[..]))]);
+    let opaque = Resource::single(2, Value::Opaque(vec![0; 1000].into()));
+    let resources = vec![Resource::single(0, 1.5), multiple, opaque];
+    let of_resources = 3 * size_of::<Resource>() + 2 * size_of::<(u16, Value)>() + 12 + 1000;
+    let instance = Instance::new(0, resources);
+    assert_eq!(Node::Instance(instance.clone()).memory(), of_resources);
+    let object = Node::Object(Object::new(3, vec![instance]));
+    assert_eq!(object.memory(), size_of::<Instance>() + of_resources);
+    assert_eq!(Node::ResourceInstance(0, Value::from("a")).memory(), 1);
 }
 
 /// What a payload becomes is a small multiple of it, and of its entries.

@@ -12,8 +12,14 @@ pub struct Config {
     pub shards: usize,
     /// Partitions of the registry. Default: four per shard.
     pub partitions: u16,
-    /// Events kept for readers that come later or are slow. Default 10 000.
+    /// Events kept for readers that come later or are slow; the oldest make room. Default 10 000.
     pub events: usize,
+    /// Bytes of memory that they may take, the newest excepted: values and lists of objects are as large as
+    /// devices make them. Default 16 MiB.
+    pub event_bytes: usize,
+    /// Bytes of memory that the last values of all observations may take. A value beyond is told as an event and not
+    /// kept. Default 64 MiB.
+    pub observed_bytes: usize,
     /// Refused registrations told in a second, as events and in the log; more are only counted.
     /// Default 20.
     pub refusals_per_second: u32,
@@ -38,6 +44,8 @@ impl Default for Config {
             shards,
             partitions: u16::try_from(shards.saturating_mul(4)).unwrap_or(64).max(1),
             events: 10_000,
+            event_bytes: 16 << 20,
+            observed_bytes: 64 << 20,
             refusals_per_second: 20,
             call_queue: 4096,
             shutdown_grace: Duration::from_secs(2),

@@ -126,7 +126,42 @@ pub enum EventKind {
     ShuttingDown,
 }
 
+impl ServerEvent {
+    /// About the bytes of memory that it takes.
+    pub(crate) fn memory(&self) -> usize {
+        let name = self.endpoint.as_ref().map_or(0, String::capacity);
+        size_of::<Self>()
+            .saturating_add(name)
+            .saturating_add(self.kind.memory())
+    }
+}
+
 impl EventKind {
+    fn memory(&self) -> usize {
+        let node = |node: &Option<Node>| node.as_ref().map_or(0, Node::memory);
+        match self {
+            Self::RegistrationCreated { registration, .. }
+            | Self::RegistrationRemoved { registration, .. } => registration.encoded_len(),
+            Self::RegistrationUpdated { registration, diff } => {
+                let paths = diff.added.len().saturating_add(diff.removed.len());
+                paths
+                    .saturating_mul(size_of::<Path>())
+                    .saturating_add(registration.encoded_len())
+            }
+            Self::RegistrationRefused { detail, .. } | Self::OperationFailed { detail, .. } => {
+                detail.capacity()
+            }
+            Self::ObservationStarted { node: value, .. } => node(value),
+            Self::ObservationNotified {
+                node: value,
+                problem,
+                ..
+            } => node(value).saturating_add(problem.as_ref().map_or(0, String::capacity)),
+            Self::ObservationEnded { reason, .. } => reason.capacity(),
+            Self::OperationDone { .. } | Self::ShuttingDown => 0,
+        }
+    }
+
     /// The event's stable name, for example `registration.created`.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -17,13 +17,16 @@ pub(crate) struct Hub {
 struct Ring {
     events: VecDeque<Arc<ServerEvent>>,
     capacity: usize,
+    /// What the events take, and may take.
+    memory: usize,
+    max_memory: usize,
     next: u64,
 }
 
 impl Hub {
     /// Numbers go on from the clock, so that a reader that comes back after a restart is not taken
     /// for one that has already seen what comes.
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, max_memory: usize) -> Self {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let millis = since_epoch.map_or(0, |time| time.as_millis());
         let next = u64::try_from(millis)
@@ -33,6 +36,8 @@ impl Hub {
             ring: Mutex::new(Ring {
                 events: VecDeque::new(),
                 capacity: capacity.max(1),
+                memory: 0,
+                max_memory,
                 next,
             }),
             newest: watch::Sender::new(next.saturating_sub(1)),
@@ -43,16 +48,21 @@ impl Hub {
         let mut ring = self.lock();
         let id = ring.next;
         ring.next = id.saturating_add(1);
-        if ring.events.len() >= ring.capacity {
-            ring.events.pop_front();
-        }
-        ring.events.push_back(Arc::new(ServerEvent {
+        let event = ServerEvent {
             id,
             time: SystemTime::now(),
             cid,
             endpoint: endpoint.map(str::to_owned),
             kind,
-        }));
+        };
+        ring.memory = ring.memory.saturating_add(event.memory());
+        while ring.events.len() >= ring.capacity || ring.memory > ring.max_memory {
+            let Some(oldest) = ring.events.pop_front() else {
+                break;
+            };
+            ring.memory = ring.memory.saturating_sub(oldest.memory());
+        }
+        ring.events.push_back(Arc::new(event));
         drop(ring);
         self.newest.send_replace(id);
     }
@@ -139,10 +149,12 @@ impl EventStream {
 
 #[cfg(test)]
 mod tests {
+    use lwm2m_model::{Node, Resource, Value};
+
     use super::*;
 
     fn hub() -> Arc<Hub> {
-        Arc::new(Hub::new(3))
+        Arc::new(Hub::new(3, usize::MAX))
     }
 
     fn publish(hub: &Hub, times: usize) {
@@ -169,6 +181,34 @@ mod tests {
         };
         assert_eq!((from, to), (first, first + 1));
         assert_eq!(id(stream.take()), Some(first + 2));
+    }
+
+    #[test]
+    fn large_events_make_room_by_the_oldest_ones() {
+        let hub = Arc::new(Hub::new(1000, 100_000));
+        let notified = |bytes: usize| EventKind::ObservationNotified {
+            path: lwm2m_model::path!(3, 0, 0),
+            node: Some(Node::Resource(Resource::single(
+                0,
+                Value::Opaque(vec![0; bytes].into()),
+            ))),
+            problem: None,
+        };
+        for n in 0..500 {
+            hub.publish(Some("a"), None, notified(n * 37 % 10_000));
+            let ring = hub.lock();
+            let memory: usize = ring.events.iter().map(|event| event.memory()).sum();
+            assert!(memory <= 100_000);
+            assert_eq!(ring.memory, memory);
+        }
+        // The newest is kept however large it is, and is the first to go.
+        let mut stream = hub.subscribe(None);
+        hub.publish(Some("a"), None, notified(1 << 20));
+        assert_eq!(hub.lock().events.len(), 1);
+        assert!(id(stream.take()).is_some());
+        publish(&hub, 1);
+        assert_eq!(hub.lock().events.len(), 1);
+        assert!(hub.lock().memory < 1000);
     }
 
     #[test]

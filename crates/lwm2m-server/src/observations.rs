@@ -11,7 +11,7 @@ use server_stack::CallId;
 pub struct ObservationInfo {
     /// What is observed.
     pub path: Path,
-    /// The last value, if one came.
+    /// The last value, if one came and was not too large to be kept.
     pub node: Option<Node>,
     /// When the last value came.
     pub updated_at: Option<SystemTime>,
@@ -44,13 +44,16 @@ impl ObservationState {
 
 /// The state of every desired observation: what is wanted stands in the registry, here stands
 /// what came of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Observations {
     tables: Mutex<Tables>,
+    max_memory: usize,
 }
 
 #[derive(Debug, Default)]
 struct Tables {
+    /// What the last values take.
+    memory: usize,
     by_endpoint: HashMap<String, BTreeMap<Path, Entry>>,
     by_call: HashMap<CallId, (String, Path)>,
 }
@@ -61,7 +64,21 @@ struct Entry {
     call: Option<CallId>,
 }
 
+impl Entry {
+    fn memory(&self) -> usize {
+        self.info.node.as_ref().map_or(0, Node::memory)
+    }
+}
+
 impl Observations {
+    /// None yet; their last values may take so many bytes of memory.
+    pub(crate) fn new(max_memory: usize) -> Self {
+        Self {
+            tables: Mutex::default(),
+            max_memory,
+        }
+    }
+
     /// Notes that `call` asks for `path`; gives the call that it takes the place of.
     pub(crate) fn start(&self, endpoint: &str, path: Path, call: CallId) -> Option<CallId> {
         let mut tables = self.lock();
@@ -91,12 +108,20 @@ impl Observations {
     /// Takes in a value; `None` when the call observes nothing any more.
     pub(crate) fn value(&self, call: CallId, node: Option<Node>) -> Option<(String, Path)> {
         let mut tables = self.lock();
-        let (endpoint, path) = tables.by_call.get(&call)?.clone();
-        let entry = tables.by_endpoint.get_mut(&endpoint)?.get_mut(&path)?;
+        let Tables {
+            memory,
+            by_endpoint,
+            by_call,
+        } = &mut *tables;
+        let (endpoint, path) = by_call.get(&call)?.clone();
+        let entry = by_endpoint.get_mut(&endpoint)?.get_mut(&path)?;
         entry.info.state = ObservationState::Active;
-        if node.is_some() {
-            entry.info.node = node;
+        if let Some(node) = node {
+            let others = memory.saturating_sub(entry.memory());
+            let fits = others.saturating_add(node.memory()) <= self.max_memory;
+            entry.info.node = fits.then_some(node);
             entry.info.updated_at = Some(SystemTime::now());
+            *memory = others.saturating_add(entry.memory());
         }
         Some((endpoint, path))
     }
@@ -117,6 +142,7 @@ impl Observations {
         let Tables {
             by_endpoint,
             by_call,
+            ..
         } = &mut *tables;
         for entry in by_endpoint
             .get_mut(endpoint)
@@ -153,6 +179,7 @@ impl Observations {
         if paths.is_empty() {
             tables.by_endpoint.remove(endpoint);
         }
+        tables.memory = tables.memory.saturating_sub(entry.memory());
         if let Some(call) = entry.call {
             tables.by_call.remove(&call);
         }
@@ -177,5 +204,40 @@ impl Observations {
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lwm2m_model::{Resource, Value, path};
+
+    use super::*;
+
+    fn text(len: usize) -> Option<Node> {
+        let value = Value::Opaque(vec![0; len].into());
+        Some(Node::Resource(Resource::single(0, value)))
+    }
+
+    #[test]
+    fn values_beyond_the_limit_are_not_kept() {
+        let observations = Observations::new(1000);
+        let [a, b] = [CallId::new(1), CallId::new(2)];
+        observations.start("one", path!(3, 0, 0), a);
+        observations.start("two", path!(3, 0, 0), b);
+        let kept = |endpoint: &str| observations.of(endpoint)[0].node.is_some();
+        observations.value(a, text(600));
+        observations.value(b, text(600));
+        assert!(kept("one") && !kept("two"));
+        assert!(observations.of("two")[0].updated_at.is_some());
+        // A smaller one makes room, and so does an end.
+        observations.value(a, text(300));
+        observations.value(b, text(600));
+        assert!(kept("one") && kept("two"));
+        observations.remove("two", &path!(3, 0, 0));
+        observations.value(a, text(1000));
+        assert!(kept("one"));
+        observations.value(a, text(1001));
+        assert!(!kept("one"));
+        assert_eq!(observations.lock().memory, 0);
     }
 }

@@ -81,9 +81,9 @@ impl Server {
             })
             .collect();
         let shared = Arc::new_cyclic(|this| Shared {
-            hub: Arc::new(Hub::new(config.events)),
+            hub: Arc::new(Hub::new(config.events, config.event_bytes)),
             models,
-            observations: Observations::default(),
+            observations: Observations::new(config.observed_bytes),
             shards: links,
             partitions: OnceLock::new(),
             clock,

@@ -1,151 +1,17 @@
 //! A device that is nothing but bytes on a socket, and all that the server does with it.
-use std::net::SocketAddr;
+
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use coap_codec::{Code, ContentFormat, Encoder, Message, OptionNumber, Type};
-use lwm2m_model::{Models, Node, Resource, Value, path};
+use coap_codec::{Code, ContentFormat, Message, Type};
+use common::*;
+use lwm2m_model::{Node, Resource, Value, path};
 use lwm2m_ops::WriteMode;
 use lwm2m_server::{
-    CallError, CallOptions, Config, DeviceFilter, EventKind, EventStream, Handle, Server,
-    ServerEvent, StreamItem,
+    CallError, CallOptions, DeviceFilter, EventKind, Handle, ServerEvent, StreamItem,
 };
-use lwm2m_store::MemoryStore;
-use tokio::net::UdpSocket;
-
-async fn server(shards: usize) -> (Server, Handle, SocketAddr) {
-    let mut config = Config::default();
-    config.coap = vec!["127.0.0.1:0".parse().unwrap()];
-    config.shards = shards;
-    let server = Server::start(config, MemoryStore::new(), Arc::new(Models::builtin()))
-        .await
-        .unwrap();
-    let handle = server.handle();
-    let address = handle.info().addresses[0];
-    (server, handle, address)
-}
-
-/// A device by hand.
-struct Device {
-    socket: UdpSocket,
-    message_id: u16,
-}
-
-impl Device {
-    async fn new(server: SocketAddr) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        socket.connect(server).await.unwrap();
-        Self {
-            socket,
-            message_id: 100,
-        }
-    }
-
-    /// Sends a confirmable request and gives the answer's datagram.
-    async fn ask(&mut self, code: Code, path: &str, query: &[&str], payload: &[u8]) -> Vec<u8> {
-        self.message_id += 1;
-        let mut memory = [0; 512];
-        let mut encoder =
-            Encoder::new(&mut memory, Type::Confirmable, code, self.message_id, b"tk").unwrap();
-        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-            encoder
-                .option(OptionNumber::URI_PATH, segment.as_bytes())
-                .unwrap();
-        }
-        if !payload.is_empty() {
-            encoder
-                .option_uint(OptionNumber::CONTENT_FORMAT, 40)
-                .unwrap();
-        }
-        for item in query {
-            encoder
-                .option(OptionNumber::URI_QUERY, item.as_bytes())
-                .unwrap();
-        }
-        if !payload.is_empty() {
-            encoder.payload(payload).unwrap();
-        }
-        let len = encoder.finish().unwrap();
-        self.socket.send(&memory[..len]).await.unwrap();
-        self.receive().await
-    }
-
-    async fn receive(&self) -> Vec<u8> {
-        let mut buffer = [0; 2048];
-        let received = tokio::time::timeout(Duration::from_secs(10), self.socket.recv(&mut buffer));
-        let len = received.await.expect("a datagram comes").unwrap();
-        buffer[..len].to_vec()
-    }
-
-    async fn register(&mut self, endpoint: &str) -> String {
-        let ep = format!("ep={endpoint}");
-        let query = [ep.as_str(), "lt=300", "lwm2m=1.1", "b=U"];
-        let links = b"</1/0>,</3/0>,</3303/0>";
-        let answer = self.ask(Code::POST, "/rd", &query, links).await;
-        let answer = Message::decode(&answer).unwrap();
-        assert_eq!(answer.code(), Code::CREATED);
-        let location: Vec<&str> = answer
-            .options()
-            .location_path()
-            .map(Result::unwrap)
-            .collect();
-        assert_eq!(location[0], "rd");
-        location.join("/")
-    }
-
-    /// Answers a request that stands in `datagram`, piggybacked.
-    async fn answer(&self, datagram: &[u8], code: Code, observe: Option<u32>, text: &[u8]) {
-        let request = Message::decode(datagram).unwrap();
-        self.send(
-            Type::Acknowledgement,
-            code,
-            request.message_id(),
-            request.token(),
-            observe,
-            text,
-        )
-        .await;
-    }
-
-    async fn send(
-        &self,
-        ty: Type,
-        code: Code,
-        message_id: u16,
-        token: &[u8],
-        observe: Option<u32>,
-        text: &[u8],
-    ) {
-        let mut memory = [0; 512];
-        let mut encoder = Encoder::new(&mut memory, ty, code, message_id, token).unwrap();
-        if let Some(observe) = observe {
-            encoder.option_uint(OptionNumber::OBSERVE, observe).unwrap();
-        }
-        if !text.is_empty() {
-            encoder
-                .option_uint(OptionNumber::CONTENT_FORMAT, 0)
-                .unwrap();
-            encoder.payload(text).unwrap();
-        }
-        let len = encoder.finish().unwrap();
-        self.socket.send(&memory[..len]).await.unwrap();
-    }
-}
-
-async fn event(stream: &mut EventStream, name: &str) -> Arc<ServerEvent> {
-    let found = async {
-        loop {
-            if let Some(StreamItem::Event(event)) = stream.next().await
-                && event.kind.name() == name
-            {
-                return event;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), found)
-        .await
-        .unwrap_or_else(|_| panic!("no event {name}"))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn registers_updates_and_leaves() {

@@ -129,6 +129,12 @@ impl Registration {
             .unwrap_or_default()
     }
 
+    /// The bytes that it takes in the store, and with every copy of it, which share them, in memory.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        self.record.len()
+    }
+
     /// When it registered, in milliseconds since 1970, UTC.
     #[must_use]
     pub fn registered_at(&self) -> u64 {
