@@ -23,6 +23,7 @@ use crate::{
     auth::{self, Access},
     backend::Backend,
     call::Call,
+    calls::Calls,
     config::ConsoleConfig,
     problem::{Code, Problem},
     query::Query,
@@ -38,7 +39,7 @@ pub(crate) struct App {
     pub(crate) sessions: Sessions,
     pub(crate) attempts: Attempts,
     /// A permit is held by every call to a device under way.
-    pub(crate) calls: Arc<Semaphore>,
+    pub(crate) calls: Calls,
     /// A permit is held by every event stream.
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) statistics: Statistics,
@@ -84,7 +85,7 @@ pub(crate) fn build(backend: Arc<dyn Backend>, config: ConsoleConfig) -> Router 
         backend: BackendBox(backend),
         sessions: Sessions::new(config.max_sessions, config.session_lifetime),
         attempts: Attempts::new(config.max_failed_logins),
-        calls: Arc::new(Semaphore::new(config.max_calls.min(Semaphore::MAX_PERMITS))),
+        calls: Calls::new(config.max_calls, config.max_calls_per_device),
         streams: Arc::new(Semaphore::new(
             config.max_streams.min(Semaphore::MAX_PERMITS),
         )),

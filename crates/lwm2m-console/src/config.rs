@@ -37,6 +37,8 @@ pub struct ConsoleConfig {
     pub max_call_timeout: Duration,
     /// Calls to devices under way at once; one more is 503. Default 256.
     pub max_calls: usize,
+    /// Of these, calls to one device; one more is 503. Default 32.
+    pub max_calls_per_device: usize,
     /// Event streams open at once; one more is 503. Default 64.
     pub max_streams: usize,
     /// How often a silent event stream sends a comment. Default 15 seconds.
@@ -57,6 +59,7 @@ impl ConsoleConfig {
             call_timeout: Duration::from_secs(30),
             max_call_timeout: Duration::from_secs(300),
             max_calls: 256,
+            max_calls_per_device: 32,
             max_streams: 64,
             keep_alive: Duration::from_secs(15),
         }

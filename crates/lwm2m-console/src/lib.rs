@@ -14,6 +14,7 @@ mod assets;
 mod auth;
 mod backend;
 mod call;
+mod calls;
 mod config;
 #[cfg(test)]
 mod fake;

@@ -63,6 +63,15 @@ fn piggyback(
     message(Type::Acknowledgement, code, mid, token, options, payload)
 }
 
+/// What it is, the code, options and payload of the answer, and the error that the caller gets.
+type Answer<'a> = (
+    &'a str,
+    Code,
+    &'a [(OptionNumber, &'a [u8])],
+    &'a [u8],
+    &'a str,
+);
+
 const FORMAT: OptionNumber = OptionNumber::CONTENT_FORMAT;
 const TEXT: &[u8] = &[];
 const CBOR: &[u8] = &[60];
@@ -75,7 +84,7 @@ async fn answers_that_make_no_sense_are_told_as_what_they_are() {
     let mut device = Device::new(address).await;
     device.register("odd").await;
     let (undecodable, unexpected) = ("payload_not_decodable", "unexpected_code");
-    let rows: [(&str, Code, &[(OptionNumber, &[u8])], &[u8], &str); 14] = [
+    let rows: [Answer<'_>; 14] = [
         (
             "no number",
             Code::CONTENT,

@@ -45,9 +45,17 @@ export function mount(main, to) {
     loading = new AbortController();
     if (fresh) waiting();
     try {
-      const part = await get(`devices?limit=${limit}&q=${encodeURIComponent(query)}`, { signal: loading.signal });
-      items = part.items;
-      next = part.next;
+      // As many as were there before, in as many parts as that takes: the list does not shrink under the eyes of its reader.
+      const { signal } = loading;
+      const all = [];
+      let after = null;
+      do {
+        const part = await get(url(Math.min(MOST, limit - all.length), after), { signal });
+        all.push(...part.items);
+        after = part.next;
+      } while (after && all.length < limit);
+      items = all;
+      next = after;
       draw();
     } catch (problem) {
       if (problem.name === "AbortError") return;
@@ -62,8 +70,13 @@ export function mount(main, to) {
     }
   }
 
+  function url(limit, after) {
+    const from = after === null ? "" : `&after=${encodeURIComponent(after)}`;
+    return `devices?limit=${limit}${from}&q=${encodeURIComponent(query)}`;
+  }
+
   async function more() {
-    const part = await get(`devices?limit=${PART}&after=${encodeURIComponent(next)}&q=${encodeURIComponent(query)}`);
+    const part = await get(url(PART, next));
     items.push(...part.items);
     next = part.next;
     draw();
@@ -128,7 +141,9 @@ export function mount(main, to) {
   function refresh() {
     refreshing ??= setTimeout(() => {
       refreshing = null;
-      load(Math.min(MOST, Math.max(PART, items?.length ?? 0)));
+      // Who sees all devices sees the new ones too.
+      const shown = items?.length ?? 0;
+      load(next === null ? shown + PART : Math.max(PART, shown));
     }, 250);
   }
 

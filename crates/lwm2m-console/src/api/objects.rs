@@ -13,6 +13,7 @@ use crate::{
     app::App,
     backend::{Answer, Device, Failure, Mode},
     call::{Call, unknown_endpoint},
+    calls::TooMany,
     json::{create, node, system_time, write},
     problem::{Code, Problem},
 };
@@ -20,7 +21,12 @@ use crate::{
 /// `GET /devices/{ep}/objects/{path}`
 pub(crate) async fn read(call: Call) -> Result<Response, Problem> {
     let (device, path, options) = (call.device()?, call.path()?, call.options()?);
-    let answer = reach(&call.app, call.app.backend.read(call.ep(), path, options)).await?;
+    let answer = reach(
+        &call.app,
+        call.ep(),
+        call.app.backend.read(call.ep(), path, options),
+    )
+    .await?;
     let models = call.app.backend.models();
     Ok(ok(&self::answer(
         definition(&models, &device, path),
@@ -47,6 +53,7 @@ pub(crate) async fn post(mut call: Call) -> Result<Response, Problem> {
     let chosen = new.id.and_then(|id| path.child(id).ok());
     let created = reach(
         &call.app,
+        call.ep(),
         call.app.backend.create(call.ep(), object, new, options),
     )
     .await?
@@ -68,7 +75,12 @@ pub(crate) async fn post(mut call: Call) -> Result<Response, Problem> {
 /// `DELETE /devices/{ep}/objects/{path}`
 pub(crate) async fn delete(call: Call) -> Result<Response, Problem> {
     let (_, path, options) = (call.device()?, call.path()?, call.options()?);
-    reach(&call.app, call.app.backend.delete(call.ep(), path, options)).await?;
+    reach(
+        &call.app,
+        call.ep(),
+        call.app.backend.delete(call.ep(), path, options),
+    )
+    .await?;
     Ok(no_content())
 }
 
@@ -78,6 +90,7 @@ pub(crate) async fn execute(mut call: Call) -> Result<Response, Problem> {
     let arguments = arguments(call.optional_json().await?)?;
     reach(
         &call.app,
+        call.ep(),
         call.app
             .backend
             .execute(call.ep(), path, arguments, options),
@@ -91,6 +104,7 @@ pub(crate) async fn discover(call: Call) -> Result<Response, Problem> {
     let (_, path, options) = (call.device()?, call.path()?, call.options()?);
     let links = reach(
         &call.app,
+        call.ep(),
         call.app.backend.discover(call.ep(), path, options),
     )
     .await?;
@@ -118,6 +132,7 @@ async fn store(mut call: Call, mode: Mode) -> Result<Response, Problem> {
     let node = write(definition(&models, &device, path), &path, &body)?;
     reach(
         &call.app,
+        call.ep(),
         call.app.backend.write(call.ep(), path, mode, node, options),
     )
     .await?;
@@ -178,14 +193,16 @@ fn answer(def: Option<&ObjectDef>, path: &Path, answer: &Answer) -> Json {
 /// Calls a device, within the limit on calls under way.
 pub(crate) async fn reach<T>(
     app: &App,
+    ep: &str,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Problem> {
-    let Ok(_permit) = app.calls.try_acquire() else {
-        return Err(
-            Problem::new(Code::Overloaded, "too many calls to devices are under way")
-                .retry_after(core::time::Duration::from_secs(1)),
-        );
-    };
+    let _permit = app.calls.enter(ep).map_err(|too_many| {
+        let detail = match too_many {
+            TooMany::InAll => "too many calls to devices are under way",
+            TooMany::ToTheDevice => "too many calls to this device are under way",
+        };
+        Problem::new(Code::Overloaded, detail).retry_after(core::time::Duration::from_secs(1))
+    })?;
     work.await.map_err(problem)
 }
 

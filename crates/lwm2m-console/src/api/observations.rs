@@ -29,6 +29,7 @@ pub(crate) async fn start(mut call: Call) -> Result<Response, Problem> {
     let path = wanted(&call.json().await?)?;
     let item = objects::reach(
         &call.app,
+        call.ep(),
         call.app.backend.observe(call.ep(), path, options),
     )
     .await?;
@@ -59,7 +60,7 @@ pub(crate) async fn stop(mut call: Call) -> Result<Response, Problem> {
     };
     for path in paths {
         let cancelled = call.app.backend.cancel(call.ep(), path);
-        objects::reach(&call.app, async {
+        objects::reach(&call.app, call.ep(), async {
             match cancelled.await {
                 // One of "all" that ended meanwhile has done what was asked.
                 Err(Failure::UnknownObservation) if named.is_none() => Ok(()),

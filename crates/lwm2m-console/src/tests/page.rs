@@ -355,6 +355,44 @@ fn log_in(browser: &Browser, url: &str) {
     browser.see("Devices");
 }
 
+/// A thousand devices that come at once, leave and report: the list stays true and does not shrink under its reader,
+/// with few requests.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_devices_at_once() {
+    with_browser(Fake::live(), |browser, fake, url| {
+        log_in(browser, url);
+        browser.see("No device yet");
+        browser.wait("document.getElementById('live-text').textContent === 'Live'");
+        for n in 0..1000 {
+            fake.register_at(&format!("meter-{n:04}"), SystemTime::now());
+        }
+        browser.see("50+ devices");
+        while browser.run("return document.querySelectorAll('tbody tr').length") != 1000 {
+            let shown = browser.run("return document.querySelectorAll('tbody tr').length");
+            browser.click("Show more");
+            browser.wait(&format!("document.querySelectorAll('tbody tr').length > {shown}"));
+        }
+        browser.see("1000 devices");
+        assert_eq!(browser.run("return document.body.innerText.includes('Show more')"), false);
+        let listed = "performance.getEntriesByType('resource').filter(one => one.name.includes('/devices?')).length";
+        let before = browser.run(&format!("return {listed}")).as_u64().unwrap();
+        for n in (0..1000).step_by(2) {
+            fake.leave(&format!("meter-{n:04}"));
+        }
+        browser.see("500 devices");
+        browser.wait("document.querySelectorAll('tbody tr').length === 500");
+        for n in (1..1000).step_by(2) {
+            fake.register_at(&format!("meter-{n:04}"), SystemTime::now());
+        }
+        fake.register_at("meter-9999", SystemTime::now());
+        browser.see("501 devices");
+        // One for each quarter of a second of the bursts, in two parts.
+        let after = browser.run(&format!("return {listed}")).as_u64().unwrap();
+        assert!(after - before <= 20, "{} requests", after - before);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn from_the_login_to_a_live_chart() {
     with_browser(Fake::live(), |browser, fake, url| {

@@ -2,7 +2,7 @@ use coap_codec::Code;
 use serde_json::json;
 
 use super::{Console, request};
-use crate::{backend::Failure, fake::Fake};
+use crate::{ConsoleConfig, backend::Failure, fake::Fake};
 
 const DEVICE: &str = "/api/v1/devices/thermometer";
 
@@ -784,10 +784,16 @@ async fn timeout_and_format_reach_the_device() {
 
 #[tokio::test]
 async fn calls_under_way_are_limited() {
-    let console = Console::with(Fake::with_thermometer(), |config| config.max_calls = 0);
-    let reply = console.get(&format!("{DEVICE}/objects/3/0/0")).await;
-    assert_eq!(reply.problem(), (503, "overloaded".into()));
-    assert_eq!(reply.headers["retry-after"], "1");
+    let limits: [fn(&mut ConsoleConfig); 2] = [
+        |config| config.max_calls = 0,
+        |config| config.max_calls_per_device = 0,
+    ];
+    for limit in limits {
+        let console = Console::with(Fake::with_thermometer(), limit);
+        let reply = console.get(&format!("{DEVICE}/objects/3/0/0")).await;
+        assert_eq!(reply.problem(), (503, "overloaded".into()));
+        assert_eq!(reply.headers["retry-after"], "1");
+    }
 }
 
 #[tokio::test]

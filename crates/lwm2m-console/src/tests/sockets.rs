@@ -162,6 +162,29 @@ async fn m13_connections_are_capped() {
     );
 }
 
+/// Whoever asks, and takes nothing of the answers, is let go: else such connections would take all places.
+#[tokio::test]
+async fn m13_answers_that_nobody_takes_are_given_up() {
+    let console = Console::new();
+    let running = run(&console, |limits| {
+        limits.max_connections = 1;
+        limits.write_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let mut greedy = TcpStream::connect(running.address).await.unwrap();
+    let ask = "GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n".repeat(50);
+    // Until the sockets of both ends are full of answers, so that the server has to wait with the next.
+    let full = async { while greedy.write_all(ask.as_bytes()).await.is_ok() {} };
+    let closed = tokio::time::timeout(Duration::from_secs(20), full).await;
+    assert!(closed.is_ok(), "the server closes the connection");
+    let (answer, _) = exchange(
+        running.address,
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
 /// A body that dribbles in is given up too.
 #[tokio::test]
 async fn m13_a_slow_body_is_408() {
