@@ -73,11 +73,17 @@ impl<'a> Fields<'a> {
         Self::default()
     }
 
-    /// Whether there is a base field. Every one is looked at, without a branch for each.
+    /// Whether there is a base field.
     #[inline]
     pub(crate) const fn has_base(&self) -> bool {
+        self.base_name.is_some() | self.has_base_but_name()
+    }
+
+    /// Whether there is a base field that is not the base name. Every one is looked at, without a
+    /// branch for each.
+    #[inline]
+    pub(crate) const fn has_base_but_name(&self) -> bool {
         self.base_version.is_some()
-            | self.base_name.is_some()
             | self.base_time.is_some()
             | self.base_unit.is_some()
             | self.base_value.is_some()

@@ -26,23 +26,6 @@ impl Room<'_> {
         Ok(())
     }
 
-    /// Writes the first `len` bytes: all of them at once where there is room, for that is one move.
-    #[inline]
-    pub(crate) fn push_some<const N: usize>(
-        &mut self,
-        bytes: &[u8; N],
-        len: usize,
-    ) -> Result<(), EncodeError> {
-        let room = core::mem::take(&mut self.0);
-        if let Some(all) = room.first_chunk_mut() {
-            *all = *bytes;
-            self.0 = room.get_mut(len..).ok_or(EncodeError::NoRoom)?;
-            return Ok(());
-        }
-        self.0 = room;
-        self.copy(bytes.get(..len).unwrap_or_default())
-    }
-
     #[inline]
     pub(crate) fn copy(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let room = core::mem::take(&mut self.0);
@@ -53,6 +36,41 @@ impl Room<'_> {
         self.0 = rest;
         Ok(())
     }
+
+    /// Copies few bytes, for which a call is too much, by two moves that may overlap.
+    #[inline]
+    pub(crate) fn copy_short(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let room = core::mem::take(&mut self.0);
+        let (head, rest) = room
+            .split_at_mut_checked(bytes.len())
+            .ok_or(EncodeError::NoRoom)?;
+        self.0 = rest;
+        let done = ends::<4>(head, bytes)
+            || ends::<8>(head, bytes)
+            || ends::<16>(head, bytes)
+            || ends::<2>(head, bytes)
+            || ends::<1>(head, bytes)
+            || bytes.is_empty();
+        if !done {
+            head.copy_from_slice(bytes);
+        }
+        Ok(())
+    }
+}
+
+/// Copies the first and the last `N` bytes; `false` where these are not all.
+#[inline]
+fn ends<const N: usize>(to: &mut [u8], from: &[u8]) -> bool {
+    if !(N..=2 * N).contains(&from.len()) || to.len() != from.len() {
+        return false;
+    }
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk()) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (to.last_chunk_mut::<N>(), from.last_chunk()) {
+        *to = *from;
+    }
+    true
 }
 
 impl core::fmt::Write for Room<'_> {
@@ -77,6 +95,31 @@ where
             }
             Err(EncodeError::NoRoom) if size < 0x0400_0000 => size = size.saturating_mul(2),
             Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_copies_are_copies() {
+        let bytes: [u8; 40] = core::array::from_fn(|n| u8::try_from(n).unwrap() + 1);
+        for len in 0..=bytes.len() {
+            let mut buffer = [0; 41];
+            let mut room = Room(&mut buffer);
+            room.copy_short(&bytes[..len]).unwrap();
+            assert_eq!(room.len(), 41 - len);
+            assert_eq!(buffer[..len], bytes[..len]);
+            assert!(buffer[len..].iter().all(|&byte| byte == 0), "{len}");
+            if let Some(short) = len.checked_sub(1) {
+                assert!(
+                    Room(&mut buffer[..short])
+                        .copy_short(&bytes[..len])
+                        .is_err()
+                );
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use super::head::{self, major};
-use crate::{Data, EncodeError, Fields, Number, Text, Value, number::Repr, out::Room};
+use crate::{EncodeError, Fields, Number, Text, Value, number::Repr, out::Room};
 
 /// Writes records as CBOR into a buffer of the caller, with lengths and integers in their shortest
 /// form, in the order `bver bn bt bu bv bs n u t v s ut`.
@@ -70,16 +70,16 @@ impl<'b> Writer<'b> {
             .get_mut(self.len..)
             .and_then(<[u8]>::split_first_mut)
             .ok_or(EncodeError::NoRoom)?;
-        let mut map = Map {
+        let map = Map {
             room: Room(room),
             floats: self.floats,
-            fields: 0,
+            head: major::MAP << 5,
         };
-        map.write(fields)?;
-        // Never more than twelve fields, so their number fits into the first byte.
-        *head = major::MAP << 5 | map.fields;
-        self.len = all.saturating_sub(map.room.len());
-        self.records = self.records.saturating_add(1);
+        let map = map.write(fields).ok_or(EncodeError::NoRoom)?;
+        *head = map.head;
+        // What is left is the end of all, and there are fewer records than bytes.
+        self.len = all.wrapping_sub(map.room.len());
+        self.records = self.records.wrapping_add(1);
         Ok(())
     }
 
@@ -109,88 +109,106 @@ impl<'b> Writer<'b> {
 struct Map<'b> {
     room: Room<'b>,
     floats: FloatForm,
-    fields: u8,
+    /// The first byte, with the number of fields: never more than twelve, so it has room for it.
+    head: u8,
 }
 
-impl Map<'_> {
+/// What a step gives, `None` without room: the map goes through all of them by value, so that it can
+/// stay in registers.
+type Step<'b> = Option<Map<'b>>;
+
+impl<'b> Map<'b> {
+    /// What is rare is not part of this, and gets copies: with no reference to them kept, the fields
+    /// that a caller does not set cost nothing.
     #[inline]
-    fn write(&mut self, fields: &Fields<'_>) -> Result<(), EncodeError> {
-        if fields.has_base() {
-            self.base(fields)?;
+    fn write(self, fields: &Fields<'_>) -> Step<'b> {
+        let mut map = self;
+        if fields.has_base_but_name() {
+            map = map.numbers_and_texts([
+                (-1, fields.base_version.map(Value::Number)),
+                (-2, fields.base_name.map(Value::String)),
+                (-3, fields.base_time.map(Value::Number)),
+                (-4, fields.base_unit.map(Value::String)),
+                (-5, fields.base_value.map(Value::Number)),
+                (-6, fields.base_sum.map(Value::Number)),
+            ])?;
+        } else if let Some(name) = fields.base_name {
+            map = map.text(-2, name)?;
         }
-        if let Some(name) = &fields.name {
-            self.text(0, name)?;
+        if let Some(name) = fields.name {
+            map = map.text(0, name)?;
         }
-        if let Some(unit) = &fields.unit {
-            self.text(1, unit)?;
+        if let Some(unit) = fields.unit {
+            map = map.text(1, unit)?;
         }
         if let Some(time) = fields.time {
-            self.number(6, time)?;
+            map = map.number(6, time)?;
         }
-        match &fields.value {
-            Some(Value::Number(value)) => self.number(2, *value)?,
-            Some(Value::String(value)) => self.text(3, value)?,
-            Some(value) => self.value(value)?,
+        match fields.value {
+            Some(Value::Number(value)) => map = map.number(2, value)?,
+            Some(Value::String(value)) => map = map.text(3, value)?,
+            Some(value) => map = map.value(value)?,
             None => {}
         }
-        if let Some(sum) = fields.sum {
-            self.number(5, sum)?;
+        if fields.sum.is_some() | fields.update_time.is_some() {
+            map = map.numbers_and_texts([
+                (5, fields.sum.map(Value::Number)),
+                (7, fields.update_time.map(Value::Number)),
+            ])?;
         }
-        if let Some(time) = fields.update_time {
-            self.number(7, time)?;
-        }
-        Ok(())
+        Some(map)
     }
 
     #[inline(never)]
-    fn base(&mut self, fields: &Fields<'_>) -> Result<(), EncodeError> {
-        if let Some(version) = fields.base_version {
-            self.number(-1, version)?;
+    fn numbers_and_texts<const N: usize>(
+        mut self,
+        fields: [(i8, Option<Value<'_>>); N],
+    ) -> Step<'b> {
+        for (label, value) in fields {
+            match value {
+                Some(Value::Number(value)) => self = self.number(label, value)?,
+                Some(Value::String(value)) => self = self.text(label, value)?,
+                Some(_) | None => {}
+            }
         }
-        if let Some(name) = &fields.base_name {
-            self.text(-2, name)?;
-        }
-        if let Some(time) = fields.base_time {
-            self.number(-3, time)?;
-        }
-        if let Some(unit) = &fields.base_unit {
-            self.text(-4, unit)?;
-        }
-        if let Some(value) = fields.base_value {
-            self.number(-5, value)?;
-        }
-        if let Some(sum) = fields.base_sum {
-            self.number(-6, sum)?;
-        }
-        Ok(())
+        Some(self)
     }
 
+    /// A value that is neither number nor text.
     #[inline(never)]
-    fn value(&mut self, value: &Value<'_>) -> Result<(), EncodeError> {
+    fn value(mut self, value: Value<'_>) -> Step<'b> {
         match value {
-            Value::Number(value) => self.number(2, *value),
-            Value::String(value) => self.text(3, value),
+            Value::Number(value) => return self.number(2, value),
+            Value::String(value) => return self.text(3, value),
             Value::Boolean(value) => {
                 let label = self.label(4);
-                self.room.push(&[label, 0xf4 | u8::from(*value)])
+                self.room.push(&[label, 0xf4 | u8::from(value)]).ok()?;
             }
-            Value::Data(value) => self.data(value),
+            Value::Data(value) => {
+                let label = self.label(8);
+                self.room.push(&[label]).ok()?;
+                self.head(major::BYTES, value.len() as u64)?;
+                for part in value.parts() {
+                    self.room.copy(part.as_slice()).ok()?;
+                }
+            }
             Value::ObjectLink(value) => {
-                self.fields = self.fields.saturating_add(1);
-                self.room.push(b"\x63vlo")?;
-                self.string(value)
+                self.head = self.head.wrapping_add(1);
+                self.room.push(b"\x63vlo").ok()?;
+                return self.string(value);
             }
             Value::Null => {
                 let label = self.label(2);
-                self.room.push(&[label, 0xf6])
+                self.room.push(&[label, 0xf6]).ok()?;
             }
         }
+        Some(self)
     }
 
     /// The byte of a label, which is counted.
     #[inline]
     const fn label(&mut self, label: i8) -> u8 {
-        self.fields = self.fields.saturating_add(1);
+        self.head = self.head.wrapping_add(1);
         match label {
             0.. => label.cast_unsigned(),
             // −1 is 0x20, and so on.
@@ -199,47 +217,40 @@ impl Map<'_> {
     }
 
     #[inline]
-    fn text(&mut self, label: i8, text: &Text<'_>) -> Result<(), EncodeError> {
+    fn text(mut self, label: i8, text: Text<'_>) -> Step<'b> {
         let label = self.label(label);
         match text.as_str().map(|text| (text.len(), text)) {
             Some((len @ 0..=23, text)) => {
                 #[allow(clippy::cast_possible_truncation)] // below 24
-                self.room.push(&[label, major::TEXT << 5 | len as u8])?;
-                self.room.copy(text.as_bytes())
+                self.room
+                    .push(&[label, major::TEXT << 5 | len as u8])
+                    .ok()?;
+                self.room.copy_short(text.as_bytes()).ok()?;
+                Some(self)
             }
             _ => {
-                self.room.push(&[label])?;
+                self.room.push(&[label]).ok()?;
                 self.string(text)
             }
         }
     }
 
     #[inline(never)]
-    fn string(&mut self, text: &Text<'_>) -> Result<(), EncodeError> {
+    fn string(mut self, text: Text<'_>) -> Step<'b> {
         self.head(major::TEXT, text.len() as u64)?;
         for piece in text.pieces() {
-            self.room.copy(piece.as_bytes(&mut [0; 4]))?;
+            self.room.copy(piece.as_bytes(&mut [0; 4])).ok()?;
         }
-        Ok(())
+        Some(self)
     }
 
-    fn data(&mut self, data: &Data<'_>) -> Result<(), EncodeError> {
-        let label = self.label(8);
-        self.room.push(&[label])?;
-        self.head(major::BYTES, data.len() as u64)?;
-        for part in data.parts() {
-            self.room.copy(part.as_slice())?;
-        }
-        Ok(())
-    }
-
-    fn head(&mut self, major: u8, number: u64) -> Result<(), EncodeError> {
+    fn head(&mut self, major: u8, number: u64) -> Option<()> {
         let (head, len) = head::encode(major, number);
-        self.room.push_some(&head, len)
+        self.room.copy(head.get(..len)?).ok()
     }
 
     #[inline]
-    fn number(&mut self, label: i8, number: Number) -> Result<(), EncodeError> {
+    fn number(mut self, label: i8, number: Number) -> Step<'b> {
         let label = self.label(label);
         let (major, argument) = match number.repr() {
             Repr::Signed(value @ 0..) => (major::UNSIGNED, value.cast_unsigned()),
@@ -247,35 +258,47 @@ impl Map<'_> {
             Repr::Unsigned(value) => (major::UNSIGNED, value),
             Repr::Float(value) if self.floats == FloatForm::Double => {
                 let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
-                return self.room.push(&[label, 0xfb, a, b, c, d, e, f, g, h]);
+                self.room
+                    .push(&[label, 0xfb, a, b, c, d, e, f, g, h])
+                    .ok()?;
+                return Some(self);
             }
             Repr::Float(value) => {
-                self.room.push(&[label])?;
+                self.room.push(&[label]).ok()?;
                 return self.short_float(value);
             }
         };
-        if let Ok(small @ 0..=23) = u8::try_from(argument) {
-            return self.room.push(&[label, major << 5 | small]);
+        match u8::try_from(argument) {
+            Ok(small @ 0..=23) => self.room.push(&[label, major << 5 | small]).ok()?,
+            Ok(byte) => self.room.push(&[label, major << 5 | 24, byte]).ok()?,
+            Err(_) => return self.long_integer(label, major, argument),
         }
-        let ([head, a, b, c, d, e, f, g, h], len) = head::encode(major, argument);
-        let field = [label, head, a, b, c, d, e, f, g, h];
-        self.room.push_some(&field, len.saturating_add(1))
+        Some(self)
+    }
+
+    #[inline(never)]
+    fn long_integer(mut self, label: u8, major: u8, argument: u64) -> Step<'b> {
+        self.room.push(&[label]).ok()?;
+        self.head(major, argument)?;
+        Some(self)
     }
 
     /// In as few bytes as hold it.
+    #[inline(never)]
     #[allow(clippy::cast_possible_truncation)]
-    fn short_float(&mut self, value: f64) -> Result<(), EncodeError> {
+    fn short_float(mut self, value: f64) -> Step<'b> {
+        let single = value as f32;
         if let Some(half) = narrow(value) {
             let [a, b] = half.to_be_bytes();
-            return self.room.push(&[0xf9, a, b]);
-        }
-        let single = value as f32;
-        if f64::from(single).to_bits() == value.to_bits() {
+            self.room.push(&[0xf9, a, b]).ok()?;
+        } else if f64::from(single).to_bits() == value.to_bits() {
             let [a, b, c, d] = single.to_be_bytes();
-            return self.room.push(&[0xfa, a, b, c, d]);
+            self.room.push(&[0xfa, a, b, c, d]).ok()?;
+        } else {
+            let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
+            self.room.push(&[0xfb, a, b, c, d, e, f, g, h]).ok()?;
         }
-        let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
-        self.room.push(&[0xfb, a, b, c, d, e, f, g, h])
+        Some(self)
     }
 }
 
