@@ -74,12 +74,23 @@ pub(crate) fn parse(id: &RegistrationId) -> Option<(u16, Secret)> {
     let text: &[u8; LENGTH] = id.as_str().as_bytes().try_into().ok()?;
     let mut bits = 0_u128;
     for char in text {
-        let digit = ALPHABET.iter().position(|known| known == char)?;
-        bits = bits << 6 | u128::try_from(digit).ok()?;
+        bits = bits << 6 | u128::from(digit(*char)?);
     }
     let (tag, secret) = (u16::try_from(bits >> 72).ok()?, bits & ((1 << 72) - 1));
     let [.., a, b, c, d, e, f, g, h, i] = secret.to_be_bytes();
     Some((tag, [a, b, c, d, e, f, g, h, i]))
+}
+
+/// The place of a character in [`ALPHABET`].
+const fn digit(char: u8) -> Option<u8> {
+    match char {
+        b'A'..=b'Z' => Some(char - b'A'),
+        b'a'..=b'z' => Some(char - b'a' + 26),
+        b'0'..=b'9' => Some(char - b'0' + 52),
+        b'-' => Some(62),
+        b'_' => Some(63),
+        _ => None,
+    }
 }
 
 const LENGTH: usize = 15;
@@ -98,6 +109,14 @@ mod tests {
         assert_eq!(tag(b""), mix(0xcbf2_9ce4_8422_2325));
         assert_eq!(tag(b"a"), mix(0xaf63_dc4c_8601_ec8c));
         assert_eq!(tag(b"foobar"), mix(0x8594_4171_f739_67e8));
+    }
+
+    #[test]
+    fn digits_are_places_in_the_alphabet() {
+        for char in 0..=u8::MAX {
+            let place = ALPHABET.iter().position(|known| *known == char);
+            assert_eq!(digit(char).map(usize::from), place);
+        }
     }
 
     #[test]

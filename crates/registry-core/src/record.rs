@@ -325,6 +325,9 @@ fn binding_bits(binding: Binding) -> u8 {
 }
 
 fn binding(bits: u8) -> Option<Binding> {
+    if bits == 1 {
+        return Some(Binding::UDP); // what nearly all have
+    }
     let known = Transport::ALL
         .iter()
         .enumerate()
