@@ -1,5 +1,5 @@
 //! Counts the bytes that a registered device costs a server: right after a storm of registrations, and when what is
-//! remembered of the requests has run out. In virtual time; what is allocated is counted, and what the
+//! remembered of the requests has run out; and the allocations of a request. In virtual time; what is allocated is counted, and what the
 //! allocator adds shows in the resident size of the process (Linux).
 //!
 //! `memory [DEVICES]`; with the default of 100 000 it fails where more is allocated than was measured once.
@@ -8,7 +8,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use benches::Server;
+use machines::{CASES, Server};
 
 /// Bytes a device that may be allocated after the storm, and later.
 const AT_MOST: [i64; 2] = [550, 345];
@@ -18,6 +18,11 @@ fn main() -> ExitCode {
     let count: u32 = std::env::args()
         .nth(1)
         .map_or(DEVICES, |count| count.parse().expect("a number of devices"));
+    for case in CASES {
+        let count = |times| allocation_counter::measure(|| (case.run)(times)).count_total;
+        let each = (count(2000) - count(1000)) as f64 / 1000.0;
+        println!("{:<30} {each:.1} allocations", case.name());
+    }
     println!("bytes each of {count} devices");
     let mut server = Server::new();
     let storm = step(count, 0, "right after the storm", || {

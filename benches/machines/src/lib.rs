@@ -1,9 +1,15 @@
-//! Whole machines, pumped in memory: what a request costs from datagram to answer without a socket.
+//! Whole machines, pumped in memory: what a request costs from datagram to answer without a socket, and a device in
+//! memory.
+//!
+//! Apart from the codecs, so that these are built as if there were nothing else.
+
+#![forbid(unsafe_code)]
 
 use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use benches::Case;
 use bytes::Bytes;
 use coap_codec::{Code, ContentFormat, Response};
 use coap_endpoint::{Endpoint, Event, PeerInfo};
@@ -11,9 +17,8 @@ use registry_core::{Effect as RegistryEffect, EffectResult, Registry};
 use sansio::{DatagramBuf, Instant, Peer};
 use server_stack::{Effect, ServerStack, Target};
 
-use crate::Case;
-
-pub(crate) const CASES: &[Case] = &[
+/// What is counted for one request.
+pub const CASES: &[Case] = &[
     Case::owned("endpoint-get", |times| {
         let mut endpoint = GetServer::warm();
         endpoint.answer(times);
