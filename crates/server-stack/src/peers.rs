@@ -232,6 +232,11 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_takes_at_most_52_bytes() {
+        assert!(size_of::<Slot>() <= 52, "{}", size_of::<Slot>());
+    }
+
+    #[test]
     fn memory_is_given_back_when_all_are_gone() {
         let mut peers = Peers::new(9999);
         let all: Vec<_> = (0..1000).map(|n| peers.open(target(n)).unwrap()).collect();
