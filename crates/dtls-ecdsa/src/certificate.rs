@@ -8,7 +8,9 @@ use x509_cert::certificate::Version;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode as _, Encode as _, Tag, Tagged as _};
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
+use x509_cert::ext::pkix::{
+    BasicConstraints, ExtendedKeyUsage, KeyUsage, NameConstraints, SubjectAltName,
+};
 use x509_cert::name::Name;
 
 use crate::PublicKey;
@@ -28,6 +30,8 @@ pub struct Certificate {
     pub(crate) authority: bool,
     /// Whether the key may sign certificates, as far as its usages are stated.
     pub(crate) signs_certificates: bool,
+    /// Whether it constrains the names under it.
+    pub(crate) constrains_names: bool,
     digital_signature: bool,
     client_auth: bool,
     server_auth: bool,
@@ -80,6 +84,7 @@ impl Certificate {
             not_after: validity.not_after.to_unix_duration().as_secs(),
             version_3: tbs.version() == Version::V3,
             authority: constraints.is_some_and(|(_, constraints)| constraints.ca),
+            constrains_names: tbs.filter_extensions::<NameConstraints>().next().is_some(),
             digital_signature: usage(KeyUsage::digital_signature),
             signs_certificates: usage(KeyUsage::key_cert_sign),
             client_auth: allows(CLIENT_AUTH),
@@ -123,6 +128,14 @@ impl Certificate {
             Alternative::Ip(_) => None,
         });
         self.common_name().into_iter().chain(alternatives)
+    }
+
+    /// Whether the common name, if there is one, is repeated among the alternative names.
+    pub(crate) fn alternatives_have_common_name(&self) -> bool {
+        let Some(common) = self.common_name() else {
+            return true;
+        };
+        self.names().skip(1).any(|name| name == common)
     }
 
     /// Whether usages and purposes, where they are stated, let the holder sign handshakes in `role`.

@@ -179,7 +179,23 @@ pub(crate) fn verify_chain<T: AsRef<[u8]>>(
         }),
     );
     match verdict {
-        Ok(_) => Ok(leaf),
+        Ok(path) => {
+            let mut between = path.intermediate_certificates();
+            let constrained = path.anchor().name_constraints.is_some()
+                || between.any(|authority| {
+                    Certificate::from_der(&authority.der()).is_ok_and(|it| it.constrains_names)
+                });
+            // RFC 5280 §4.2.1.10 does not constrain the common name, which is a name here like any other.
+            if constrained && !leaf.alternatives_have_common_name() {
+                return Err(Failure::new(
+                    Alert::BAD_CERTIFICATE,
+                    FailureReason::BadCertificate(
+                        "an authority constrains names, and the common name is not among the alternative names",
+                    ),
+                ));
+            }
+            Ok(leaf)
+        }
         Err(Error::UnknownIssuer) => Err(unknown_authority(others.last().unwrap_or(&leaf))),
         Err(error @ (Error::CertExpired { .. } | Error::CertNotValidYet { .. })) => {
             others.insert(0, leaf);

@@ -93,7 +93,7 @@ impl Suites for Ecdsa {
         let ours = &self.0.server_suites;
         let Some(suite) = hello.suites().find(|suite| ours.contains(suite)) else {
             return Err(refuse(FailureReason::NoCommonSuite {
-                offered: hello.suites().collect(),
+                offered: hello.suites().take(MAX_TOLD).collect(),
                 ours: ours.clone(),
             }));
         };
@@ -177,6 +177,9 @@ impl fmt::Debug for Ecdsa {
             .finish_non_exhaustive()
     }
 }
+
+/// Offered suites that the operator is told of.
+const MAX_TOLD: usize = 32;
 
 const CLIENT_SUITES: [CipherSuite; 3] = [
     CipherSuite::ECDHE_ECDSA_WITH_AES_128_CCM_8,
