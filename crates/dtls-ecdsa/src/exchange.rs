@@ -239,11 +239,19 @@ struct Peer {
 
 enum PeerState {
     Unknown,
-    Shown(PublicKey, Vec<Vec<u8>>),
-    Proven(PublicKey, Vec<Vec<u8>>),
+    Shown(Claim),
+    Proven(Claim),
     /// The application is asked; the identity for the case that it agrees.
     Asked(PeerIdentity),
     Trusted(PeerIdentity),
+}
+
+/// What a Certificate message says.
+struct Claim {
+    key: PublicKey,
+    /// None for a bare key.
+    chain: Vec<Vec<u8>>,
+    identity: PeerIdentity,
 }
 
 impl Peer {
@@ -263,48 +271,55 @@ impl Peer {
         let PeerState::Unknown = self.state else {
             return Err(out_of_order());
         };
-        let (key, chain) = if self.kind == CertificateType::RAW_PUBLIC_KEY {
+        let claim = if self.kind == CertificateType::RAW_PUBLIC_KEY {
             let spki = message::read_raw_public_key(body)?;
             if spki.is_empty() {
                 return Err(no_certificate());
             }
             let key = PublicKey::from_spki(spki).map_err(|_| unsupported_key())?;
-            (key, Vec::new())
+            Claim {
+                key,
+                chain: Vec::new(),
+                identity: PeerIdentity::new(IdentityKind::RAW_PUBLIC_KEY, spki),
+            }
         } else {
             let chain = message::read_chain(body)?;
             let leaf = Certificate::from_der(chain.first().ok_or_else(no_certificate)?)?;
             let key = *leaf.public_key().ok_or_else(unsupported_key)?;
-            (key, chain.into_iter().map(Into::into).collect())
+            let names = CertificateNames::of(&leaf).encode();
+            Claim {
+                key,
+                chain: chain.into_iter().map(Into::into).collect(),
+                identity: PeerIdentity::new(IdentityKind::X509, &names),
+            }
         };
-        self.state = PeerState::Shown(key, chain);
+        self.state = PeerState::Shown(claim);
         Ok(())
     }
 
     /// Checks that the peer has signed `message` with the key that it has shown.
     fn prove(&mut self, shared: &Shared, message: &[u8], signature: &[u8]) -> Result<(), Failure> {
         let state = core::mem::replace(&mut self.state, PeerState::Unknown);
-        let PeerState::Shown(key, chain) = state else {
+        let PeerState::Shown(claim) = state else {
             return Err(out_of_order());
         };
-        let verdict = shared.provider.verify(&key, message, signature);
+        let verdict = shared.provider.verify(&claim.key, message, signature);
         verdict.map_err(|_| Failure::new(Alert::DECRYPT_ERROR, FailureReason::BadSignature))?;
-        self.state = PeerState::Proven(key, chain);
+        self.state = PeerState::Proven(claim);
         Ok(())
     }
 
     /// Decides whether the proven key is welcome, or asks.
     fn judge(&mut self, shared: &Shared, cx: &Context<'_>) -> Result<Step, Failure> {
         let state = core::mem::replace(&mut self.state, PeerState::Unknown);
-        let PeerState::Proven(key, chain) = state else {
+        let PeerState::Proven(claim) = state else {
             return Err(out_of_order());
         };
-        let identity = match chain.first() {
-            None => PeerIdentity::new(IdentityKind::RAW_PUBLIC_KEY, &key.spki()),
-            Some(leaf) => {
-                let names = CertificateNames::of(&Certificate::from_der(leaf)?);
-                PeerIdentity::new(IdentityKind::X509, &names.encode())
-            }
-        };
+        let Claim {
+            key,
+            chain,
+            identity,
+        } = claim;
         let provider = &*shared.provider;
         match &shared.trust {
             Trust::Ask => {

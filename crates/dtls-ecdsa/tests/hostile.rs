@@ -13,8 +13,8 @@ use dtls_core::{
     Suites as _, vector,
 };
 use dtls_ecdsa::{
-    Anchors, Certificate, CertificateUsage, Credentials, Ecdsa, EphemeralKey, MatchingType, P256,
-    PrivateKey, Provider, ProviderError, PublicKey, Ring, ServerTrust, Shown, Signer, Trust,
+    Anchors, Certificate, CertificateUsage, Ecdsa, EphemeralKey, MatchingType, P256, PrivateKey,
+    Provider, ProviderError, PublicKey, Ring, ServerTrust, Shown, Signer, Trust,
     verify_client_chain, verify_server,
 };
 use rcgen::ExtendedKeyUsagePurpose::ServerAuth;

@@ -14,7 +14,7 @@ pub mod pki;
 pub const NOW: u64 = 1_795_824_000;
 
 pub fn hex(text: &str) -> Vec<u8> {
-    assert!(text.len() % 2 == 0, "odd number of digits");
+    assert!(text.len().is_multiple_of(2), "odd number of digits");
     let digit = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
     (0..text.len()).step_by(2).map(digit).collect()
 }
