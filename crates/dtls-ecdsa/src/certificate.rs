@@ -17,16 +17,12 @@ use crate::PublicKey;
 
 /// What these suites want to know of one certificate. Nothing of it is verified.
 #[derive(Clone, Debug)]
-pub struct Certificate {
-    fingerprint: [u8; 32],
+pub struct Certificate<'a> {
+    der: &'a [u8],
+    fields: x509_cert::Certificate,
     public_key: Option<PublicKey>,
-    /// DER of the subject's name.
-    pub(crate) subject: Vec<u8>,
-    issuer: String,
-    pub(crate) self_issued: bool,
     pub(crate) not_before: u64,
     pub(crate) not_after: u64,
-    pub(crate) version_3: bool,
     pub(crate) authority: bool,
     /// Whether the key may sign certificates, as far as its usages are stated.
     pub(crate) signs_certificates: bool,
@@ -47,7 +43,7 @@ enum Alternative {
     Ip(IpAddr),
 }
 
-impl Certificate {
+impl<'a> Certificate<'a> {
     /// Reads a DER certificate of any version.
     ///
     /// # Errors
@@ -55,11 +51,14 @@ impl Certificate {
     ///
     /// # Specification
     /// RFC 5280 §4.1.
-    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        let certificate = x509_cert::Certificate::from_der(der)?;
-        let tbs = certificate.tbs_certificate();
+    pub fn from_der(der: &'a [u8]) -> Result<Self, CertificateError> {
+        let fields = x509_cert::Certificate::from_der(der)?;
+        let tbs = fields.tbs_certificate();
         let validity = tbs.validity();
-        let spki = tbs.subject_public_key_info().to_der()?;
+        let spki = tbs.subject_public_key_info();
+        let point = spki.subject_public_key.as_bytes();
+        let curve = spki.algorithm.parameters.as_ref();
+        let curve = curve.and_then(|curve| curve.decode_as::<ObjectIdentifier>().ok());
         let key_usage = tbs.get_extension::<KeyUsage>()?;
         // RFC 5280 §4.2.1.3: without the extension, any usage.
         let usage = |may: fn(&KeyUsage) -> bool| {
@@ -74,26 +73,43 @@ impl Certificate {
             purposes.is_none_or(|list| list.contains(&purpose))
         };
         let alternatives = tbs.get_extension::<SubjectAltName>()?;
+        let constrains_names = tbs.get_extension::<NameConstraints>()?.is_some();
+        let common_name = common_name(tbs.subject());
         Ok(Self {
-            fingerprint: Sha256::digest(der).into(),
-            public_key: PublicKey::from_spki(&spki).ok(),
-            subject: tbs.subject().to_der()?,
-            issuer: shown(tbs.issuer()),
-            self_issued: tbs.subject() == tbs.issuer(),
+            der,
+            // RFC 5480 §2.1.1: id-ecPublicKey with the named curve secp256r1.
+            public_key: point
+                .filter(|_| spki.algorithm.oid == EC_PUBLIC_KEY && curve == Some(SECP256R1))
+                .and_then(|point| PublicKey::from_point(point).ok()),
             not_before: validity.not_before.to_unix_duration().as_secs(),
             not_after: validity.not_after.to_unix_duration().as_secs(),
-            version_3: tbs.version() == Version::V3,
             authority: constraints.is_some_and(|(_, constraints)| constraints.ca),
-            constrains_names: tbs.filter_extensions::<NameConstraints>().next().is_some(),
+            constrains_names,
             digital_signature: usage(KeyUsage::digital_signature),
             signs_certificates: usage(KeyUsage::key_cert_sign),
             client_auth: allows(CLIENT_AUTH),
             server_auth: allows(SERVER_AUTH),
-            common_name: common_name(tbs.subject()),
+            common_name,
             alternatives: alternatives
                 .map(|(_, names)| names.0.iter().filter_map(alternative).collect())
                 .unwrap_or_default(),
+            fields,
         })
+    }
+
+    pub(crate) fn is_version_3(&self) -> bool {
+        self.fields.tbs_certificate().version() == Version::V3
+    }
+
+    /// Whether issuer and subject are the same.
+    pub(crate) fn is_self_issued(&self) -> bool {
+        let tbs = self.fields.tbs_certificate();
+        tbs.subject() == tbs.issuer()
+    }
+
+    /// DER of the subject's name.
+    pub(crate) fn subject(&self) -> Result<Vec<u8>, CertificateError> {
+        Ok(self.fields.tbs_certificate().subject().to_der()?)
     }
 
     /// The key, where it is one on P-256.
@@ -102,13 +118,13 @@ impl Certificate {
     }
 
     /// The SHA-256 of the whole certificate.
-    pub const fn fingerprint(&self) -> &[u8; 32] {
-        &self.fingerprint
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(self.der).into()
     }
 
     /// The issuer's name as RFC 4514 writes it, cut after 256 bytes.
-    pub fn issuer(&self) -> &str {
-        &self.issuer
+    pub fn issuer(&self) -> String {
+        shown(self.fields.tbs_certificate().issuer())
     }
 
     /// The Unix seconds of the first and the last moment at which it is valid.
@@ -279,6 +295,8 @@ impl From<CertificateError> for Failure {
     }
 }
 
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");

@@ -1,6 +1,5 @@
 //! Chains of certificates, by `webpki` with a provider's signatures.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -39,14 +38,14 @@ impl Anchors {
             let der = der.as_ref();
             let certificate = Certificate::from_der(der)?;
             // Version 1 cannot say it, and is an authority only because it stands here.
-            if certificate.version_3 && !certificate.authority {
+            if certificate.is_version_3() && !certificate.authority {
                 return Err(CertificateError::NoAuthority);
             }
             let der = CertificateDer::from(der);
             let anchor = anchor_from_trusted_cert(&der).map_err(|_| CertificateError::Der)?;
             Ok(Anchor {
                 anchor: anchor.to_owned(),
-                subject: certificate.subject,
+                subject: certificate.subject()?,
                 der: der.to_vec(),
             })
         });
@@ -117,14 +116,14 @@ impl Path<'_> {
 }
 
 /// Judges a chain whose holder acts in `role`, by a path that `wanted` agrees with.
-pub(crate) fn verify_chain<T: AsRef<[u8]>>(
+pub(crate) fn verify_chain<'a, T: AsRef<[u8]>>(
     provider: &dyn Provider,
     anchors: &Anchors,
-    chain: &[T],
+    chain: &'a [T],
     role: Role,
     now: u64,
     wanted: &dyn Fn(&Path<'_>) -> bool,
-) -> Result<Certificate, Failure> {
+) -> Result<Certificate<'a>, Failure> {
     let mut all = chain.iter().map(|der| Certificate::from_der(der.as_ref()));
     let Some(leaf) = all.next().transpose()? else {
         return Err(no_certificate());
@@ -132,7 +131,7 @@ pub(crate) fn verify_chain<T: AsRef<[u8]>>(
     let mut others = all.collect::<Result<Vec<_>, _>>()?;
     leaf.check_role(role)?;
     // An anchor vouches for others: what vouches for itself is only ever pinned.
-    if leaf.self_issued {
+    if leaf.is_self_issued() {
         return Err(unknown_authority(&leaf));
     }
 
@@ -220,8 +219,8 @@ pub(crate) fn verify_chain<T: AsRef<[u8]>>(
     }
 }
 
-fn unknown_authority(last: &Certificate) -> Failure {
-    let issuer: String = last.issuer().into();
+fn unknown_authority(last: &Certificate<'_>) -> Failure {
+    let issuer = last.issuer();
     Failure::new(
         Alert::UNKNOWN_CA,
         FailureReason::UnknownAuthority { issuer },

@@ -22,10 +22,10 @@ impl CertificateNames {
     /// The names of `certificate`: the common name first, then its DNS names and URIs.
     ///
     /// At most eight, of up to 252 bytes each, which is the limit of endpoint names; others are left out.
-    pub fn of(certificate: &Certificate) -> Self {
+    pub fn of(certificate: &Certificate<'_>) -> Self {
         let names = certificate.names().filter(|name| name.len() <= MAX_LEN);
         Self {
-            fingerprint: *certificate.fingerprint(),
+            fingerprint: certificate.fingerprint(),
             names: names.take(MAX_NAMES).map(Into::into).collect(),
         }
     }

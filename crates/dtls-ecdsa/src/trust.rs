@@ -258,7 +258,7 @@ pub enum Shown<'a, T> {
     Chain(&'a [T]),
 }
 
-pub(crate) fn check_name(leaf: &Certificate, name: &str) -> Result<(), Failure> {
+pub(crate) fn check_name(leaf: &Certificate<'_>, name: &str) -> Result<(), Failure> {
     if leaf.is_for_server(name) {
         return Ok(());
     }

@@ -31,7 +31,8 @@ fn published_examples_are_read_and_their_points_derived() {
         assert_eq!(PublicKey::from_spki(&of("public_key")).unwrap(), *public);
         assert_eq!(PublicKey::from_point(public.point()).unwrap(), *public);
 
-        let certificate = Certificate::from_der(&of("certificate")).unwrap();
+        let der = of("certificate");
+        let certificate = Certificate::from_der(&der).unwrap();
         assert_eq!(certificate.public_key(), Some(public));
         assert_eq!(certificate.common_name(), Some(common_name));
         assert!(certificate.issuer().contains("CN=localhost rootCA"));
