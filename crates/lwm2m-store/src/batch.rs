@@ -1,8 +1,9 @@
 //! What is committed at once.
 
-use crate::{Key, Version};
+use crate::{Key, Version, record::Size};
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::fmt;
 
 /// Expectations and writes that a store takes wholly or not at all.
 ///
@@ -33,8 +34,8 @@ pub struct Expectation {
     pub version: Option<Version>,
 }
 
-/// One change of a [`Batch`].
-#[derive(Clone, Eq, PartialEq, Debug)]
+/// One change of a [`Batch`]. Its `Debug` tells the size of a value and not the value, which may be secret.
+#[derive(Clone, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a store must handle every write, and there are two"
@@ -54,6 +55,20 @@ pub enum Write {
         /// Where it stands.
         key: Key,
     },
+}
+
+impl fmt::Debug for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put { key, value, due } => f
+                .debug_struct("Put")
+                .field("key", key)
+                .field("value", &Size(value.len()))
+                .field("due", due)
+                .finish(),
+            Self::Delete { key } => f.debug_struct("Delete").field("key", key).finish(),
+        }
+    }
 }
 
 impl Write {

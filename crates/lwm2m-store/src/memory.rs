@@ -1,12 +1,12 @@
 //! Records that live as long as the process.
 
-use crate::{Batch, CommitError, Key, Record, Version, Write};
+use crate::{Batch, CommitError, Key, Record, Version, Write, record::Size};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
 use bytes::Bytes;
-use core::ops::Bound;
+use core::{fmt, ops::Bound};
 
 /// The rules of a [`Store`](crate::Store) as a plain map: no lock, no future, no `std`.
 ///
@@ -18,11 +18,20 @@ pub struct MemoryRecords {
     last: u64,
 }
 
-#[derive(Debug)]
 struct Stored {
     version: Version,
     due: Option<u64>,
     value: Bytes,
+}
+
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored")
+            .field("version", &self.version)
+            .field("due", &self.due)
+            .field("value", &Size(self.value.len()))
+            .finish()
+    }
 }
 
 impl Stored {

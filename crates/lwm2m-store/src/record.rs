@@ -56,8 +56,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// One record as it was loaded.
-#[derive(Clone, Eq, PartialEq, Debug)]
+/// One record as it was loaded. Its `Debug` tells the size of the value and not the value, which may be secret.
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Record {
     /// Where it stands.
@@ -80,5 +80,25 @@ impl Record {
             due,
             value,
         }
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("key", &self.key)
+            .field("version", &self.version)
+            .field("due", &self.due)
+            .field("value", &Size(self.value.len()))
+            .finish()
+    }
+}
+
+/// What stands for a value in `Debug`: a store reads no value, so it cannot know which ones hold a secret.
+pub(crate) struct Size(pub(crate) usize);
+
+impl fmt::Debug for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({} bytes)", self.0)
     }
 }
