@@ -1,6 +1,6 @@
 //! The one decision: may this identity speak for this endpoint.
 
-use crate::{DeviceRecord, Identity, Reason, check_endpoint};
+use crate::{Credential, DeviceRecord, Identity, Reason, check_endpoint};
 
 /// What the device asked for. It decides over the code of a refusal, and over what has to be proven.
 #[derive(Clone, Copy, Eq, PartialEq, Hash, Debug)]
@@ -59,7 +59,8 @@ pub struct Access<'a> {
     pub endpoint: &'a str,
     /// What the sender has proven.
     pub identity: &'a Identity,
-    /// What is recorded about the endpoint; not looked at where a registration is asked about.
+    /// What is recorded about the endpoint. Where a registration is asked about it need not be loaded: say
+    /// [`Lookup::Unavailable`], and what was revoked is known by the registration having been ended.
     pub record: Lookup<'a>,
     /// Who holds the live registration of the endpoint, if there is one.
     pub holder: Option<&'a Identity>,
@@ -108,10 +109,44 @@ pub fn authorize(access: &Access<'_>) -> Result<Grant, Reason> {
         Interface::Register | Interface::Bootstrap => admit(access),
         Interface::Update | Interface::Deregister | Interface::Send => match access.holder {
             None => Err(Reason::UnknownRegistration),
-            Some(holder) if holder == access.identity => Ok(Grant::Holder),
+            Some(holder) if holder == access.identity => match access.record {
+                Lookup::Found(record) => recorded(access, record).map(|_| Grant::Holder),
+                Lookup::Absent | Lookup::Unavailable => Ok(Grant::Holder),
+            },
             Some(_) => Err(Reason::NotOwner),
         },
     }
+}
+
+/// The endpoint name that a request is about: the one that was sent, else the one whose credential was shown, else
+/// the one that the identity says itself.
+///
+/// `sent` is `ep` as it came; `owner` is the endpoint of the [`CredentialRecord`](crate::CredentialRecord) of the
+/// identity, if there is one. Whether the sender may speak for that endpoint is decided by [`authorize`].
+///
+/// # Errors
+/// [`Reason::EndpointMissing`] if nothing tells, [`Reason::EndpointInvalid`] for a name that cannot be one.
+///
+/// # Specification
+/// LwM2M 1.1 core, registration: `ep` may be left out if the secure identity says it.
+///
+/// ```
+/// use lwm2m_identity::{Identity, Reason, claimed_endpoint};
+///
+/// let key = Identity::RawPublicKey { key: "DER".into() };
+/// assert_eq!(claimed_endpoint(None, &key, Some("lamp")), Ok("lamp"));
+/// assert_eq!(claimed_endpoint(None, &key, None), Err(Reason::EndpointMissing));
+/// ```
+pub fn claimed_endpoint<'a>(
+    sent: Option<&'a str>,
+    identity: &'a Identity,
+    owner: Option<&'a str>,
+) -> Result<&'a str, Reason> {
+    let owner = owner.filter(|_| !identity.is_none());
+    let name = sent.or(owner).or_else(|| identity.endpoint());
+    let name = name.ok_or(Reason::EndpointMissing)?;
+    check_endpoint(name).map_err(|_| Reason::EndpointInvalid)?;
+    Ok(name)
 }
 
 fn admit(access: &Access<'_>) -> Result<Grant, Reason> {
@@ -120,25 +155,8 @@ fn admit(access: &Access<'_>) -> Result<Grant, Reason> {
     }
     match (access.record, access.identity) {
         (Lookup::Unavailable, _) => Err(Reason::StoreDown),
-        (Lookup::Found(record), Identity::None) => {
-            if !record.credentials.is_empty() {
-                Err(Reason::CredentialRequired)
-            } else {
-                admit_nosec(access, Some(record.nosec))
-            }
-        }
+        (Lookup::Found(record), _) => recorded(access, record),
         (Lookup::Absent, Identity::None) => admit_nosec(access, None),
-        (Lookup::Found(record), identity) => {
-            if record
-                .credentials
-                .iter()
-                .any(|credential| credential.fits(identity))
-            {
-                Ok(Grant::Record)
-            } else {
-                Err(Reason::IdentityMismatch)
-            }
-        }
         (Lookup::Absent, Identity::X509 { names }) => {
             if names.iter().any(|name| name == access.endpoint) {
                 Ok(Grant::Certificate)
@@ -149,6 +167,17 @@ fn admit(access: &Access<'_>) -> Result<Grant, Reason> {
         (Lookup::Absent, Identity::Psk { .. } | Identity::RawPublicKey { .. }) => {
             Err(Reason::EndpointNotAdmitted)
         }
+    }
+}
+
+/// There is a record, and it overrides whatever holds without.
+fn recorded(access: &Access<'_>, record: &DeviceRecord) -> Result<Grant, Reason> {
+    let fits = |credential: &Credential| credential.fits(access.identity);
+    match access.identity {
+        Identity::None if !record.credentials.is_empty() => Err(Reason::CredentialRequired),
+        Identity::None => admit_nosec(access, Some(record.nosec)),
+        _ if record.credentials.iter().any(fits) => Ok(Grant::Record),
+        _ => Err(Reason::IdentityMismatch),
     }
 }
 

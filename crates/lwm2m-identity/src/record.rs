@@ -73,6 +73,24 @@ impl Credential {
     }
 }
 
+impl fmt::Display for Credential {
+    /// `PSK identity "lamp"`, `raw public key …(its last 8 bytes) (91 bytes)`, `certificate name "lamp"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Psk { identity } => write!(f, "PSK identity \"{}\"", identity.escape_ascii()),
+            Self::RawPublicKey { key } => {
+                f.write_str("raw public key …")?;
+                let tail = key.len().saturating_sub(8);
+                for byte in key.iter().skip(tail) {
+                    write!(f, "{byte:02x}")?;
+                }
+                write!(f, " ({} bytes)", key.len())
+            }
+            Self::X509 { name } => write!(f, "certificate name {name:?}"),
+        }
+    }
+}
+
 impl DeviceRecord {
     /// A device that may come without security, and in no other way.
     #[must_use]
@@ -112,10 +130,7 @@ impl DeviceRecord {
     /// # Errors
     /// Anything that [`encode`](Self::encode) does not write. A record that cannot be read admits nobody.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader {
-            rest: bytes,
-            len: bytes.len(),
-        };
+        let mut reader = Reader::new(bytes);
         match reader.byte()? {
             FORMAT => {}
             format => return Err(reader.error(DecodeErrorKind::Format(format))),
@@ -151,13 +166,20 @@ impl DeviceRecord {
     }
 }
 
-struct Reader<'a> {
-    rest: &'a [u8],
+pub(crate) struct Reader<'a> {
+    pub(crate) rest: &'a [u8],
     len: usize,
 }
 
 impl<'a> Reader<'a> {
-    const fn error(&self, kind: DecodeErrorKind) -> DecodeError {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            len: bytes.len(),
+        }
+    }
+
+    pub(crate) const fn error(&self, kind: DecodeErrorKind) -> DecodeError {
         DecodeError {
             offset: self.len.saturating_sub(self.rest.len()),
             kind,
@@ -172,12 +194,16 @@ impl<'a> Reader<'a> {
         Ok(*head)
     }
 
-    fn byte(&mut self) -> Result<u8, DecodeError> {
+    pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
         self.take().map(|[byte]| byte)
     }
 
     fn value(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = usize::from(u16::from_be_bytes(self.take()?));
+        self.bytes(len)
+    }
+
+    pub(crate) fn bytes(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let Some((head, tail)) = self.rest.split_at_checked(len) else {
             return Err(self.error(DecodeErrorKind::Truncated));
         };
@@ -186,7 +212,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Why the bytes of a store are no device record, and where reading stopped.
+/// Why the bytes of a store are no device or credential record, and where reading stopped.
 #[derive(Clone, Copy, Eq, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct DecodeError {
@@ -196,7 +222,7 @@ pub struct DecodeError {
     pub kind: DecodeErrorKind,
 }
 
-/// What is wrong with the bytes of a device record.
+/// What is wrong with the bytes of a record.
 #[derive(Clone, Copy, Eq, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
@@ -208,8 +234,10 @@ pub enum DecodeErrorKind {
     Flags(u8),
     /// A kind of credential that this version does not know.
     Credential(u8),
-    /// A name is not UTF-8.
+    /// A name is not UTF-8, or an endpoint name is empty or too long.
     NotText,
+    /// A key is longer than 64 bytes.
+    KeyLength,
     /// More than 255 credentials.
     TooMany,
 }
@@ -217,16 +245,13 @@ pub enum DecodeErrorKind {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            DecodeErrorKind::Truncated => f.write_str("the device record is cut off")?,
-            DecodeErrorKind::Format(format) => {
-                write!(f, "unknown format {format} of the device record")?
-            }
-            DecodeErrorKind::Flags(flags) => {
-                write!(f, "unknown flags {flags:#04x} in the device record")?
-            }
+            DecodeErrorKind::Truncated => f.write_str("the record is cut off")?,
+            DecodeErrorKind::Format(format) => write!(f, "unknown format {format} of the record")?,
+            DecodeErrorKind::Flags(flags) => write!(f, "unknown flags {flags:#04x} in the record")?,
             DecodeErrorKind::Credential(kind) => write!(f, "unknown kind of credential {kind}")?,
-            DecodeErrorKind::NotText => f.write_str("a name in the device record is not UTF-8")?,
-            DecodeErrorKind::TooMany => f.write_str("too many credentials in the device record")?,
+            DecodeErrorKind::NotText => f.write_str("a name in the record cannot be one")?,
+            DecodeErrorKind::KeyLength => f.write_str("a key in the record is too long")?,
+            DecodeErrorKind::TooMany => f.write_str("too many credentials in the record")?,
         }
         write!(f, " (at byte {})", self.offset)
     }
@@ -238,4 +263,4 @@ const FORMAT: u8 = 1;
 const PSK: u8 = 1;
 const RAW_PUBLIC_KEY: u8 = 2;
 const X509: u8 = 3;
-const MAX_CREDENTIALS: usize = 255;
+pub(crate) const MAX_CREDENTIALS: usize = 255;

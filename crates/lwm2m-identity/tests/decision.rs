@@ -2,7 +2,7 @@
 
 use lwm2m_identity::{
     Access, Credential, DeviceRecord, Grant, Identity, Interface, Lookup, NoSecPolicy, Reason,
-    authorize, check_endpoint,
+    authorize, check_endpoint, claimed_endpoint,
 };
 
 const POLICIES: [NoSecPolicy; 3] = [NoSecPolicy::Open, NoSecPolicy::Known, NoSecPolicy::Off];
@@ -337,4 +337,231 @@ fn records_survive_any_bytes() {
         error.to_string(),
         "unknown kind of credential 9 (at byte 5)"
     );
+}
+
+/// Secure traffic needs a record of the same kind with the same value, and whoever has a record never comes without.
+#[test]
+fn s5_every_uplink_is_checked_against_kind_and_value() {
+    use Interface::{Bootstrap, Deregister, Register, Send, Update};
+    let credentials = [
+        Credential::Psk {
+            identity: "lamp".into(),
+        },
+        Credential::RawPublicKey { key: "lamp".into() },
+        Credential::X509 {
+            name: "lamp".into(),
+        },
+    ];
+    let identities = [psk("lamp"), rpk("lamp"), x509(&["lamp"])];
+    let strangers = [psk("x"), rpk("x"), x509(&["x"]), psk(""), x509(&[])];
+    for (n, credential) in credentials.iter().enumerate() {
+        let record = record(true, vec![credential.clone()]);
+        for interface in [Register, Bootstrap, Update, Deregister, Send] {
+            for nosec in POLICIES {
+                let decide = |identity: &Identity| {
+                    authorize(&Access {
+                        interface,
+                        holder: Some(identity), // whoever holds the registration: the record has the last word
+                        ..register(identity, Lookup::Found(&record), nosec)
+                    })
+                };
+                for (m, identity) in identities.iter().enumerate() {
+                    assert_eq!(
+                        decide(identity).is_ok(),
+                        n == m,
+                        "{interface:?} {identity:?}"
+                    );
+                }
+                for stranger in &strangers {
+                    assert_eq!(decide(stranger), Err(Reason::IdentityMismatch));
+                }
+                assert_eq!(decide(&Identity::None), Err(Reason::CredentialRequired));
+            }
+        }
+    }
+}
+
+/// Leshan's #187: an address is no part of the decision, so the same key behind another address is the same device, and
+/// another key behind the old address is not.
+#[test]
+fn s15_traffic_is_bound_to_the_identity() {
+    let holder = psk("lamp");
+    for interface in [Interface::Update, Interface::Deregister, Interface::Send] {
+        let decide = |identity: &Identity| {
+            authorize(&Access {
+                interface,
+                holder: Some(&holder),
+                ..register(identity, Lookup::Unavailable, NoSecPolicy::Open)
+            })
+        };
+        assert_eq!(decide(&holder.clone()), Ok(Grant::Holder));
+        for stranger in [psk("other"), rpk("lamp"), x509(&["lamp"]), Identity::None] {
+            assert_eq!(decide(&stranger), Err(Reason::NotOwner), "{stranger:?}");
+        }
+    }
+}
+
+#[test]
+fn r11_a_missing_endpoint_name_is_derived() {
+    let not_text = Identity::Psk {
+        identity: vec![0xff].into(),
+    };
+    let long = "x".repeat(253);
+    for (sent, identity, owner, expected) in [
+        (Some("ep"), psk("id"), Some("owner"), Ok("ep")), // and authorize() will say whether it may
+        (None, psk("id"), Some("owner"), Ok("owner")),
+        (None, psk("id"), None, Ok("id")),
+        (None, rpk("key"), Some("owner"), Ok("owner")),
+        (None, rpk("key"), None, Err(Reason::EndpointMissing)),
+        (None, x509(&["cn", "san"]), None, Ok("cn")),
+        (None, x509(&["cn"]), Some("owner"), Ok("owner")),
+        (None, x509(&[]), None, Err(Reason::EndpointMissing)),
+        (None, not_text, None, Err(Reason::EndpointMissing)),
+        (None, Identity::None, None, Err(Reason::EndpointMissing)),
+        (
+            None,
+            Identity::None,
+            Some("owner"),
+            Err(Reason::EndpointMissing),
+        ),
+        (
+            Some(""),
+            psk("id"),
+            Some("owner"),
+            Err(Reason::EndpointInvalid),
+        ), // ruling 5
+        (Some(&long), psk("id"), None, Err(Reason::EndpointInvalid)),
+    ] {
+        assert_eq!(
+            claimed_endpoint(sent, &identity, owner),
+            expected,
+            "{sent:?} {identity:?}"
+        );
+    }
+    assert_eq!(Reason::EndpointMissing.coap_code(Interface::Register), 0x80);
+    assert_eq!(
+        Reason::EndpointMissing.coap_code(Interface::Bootstrap),
+        0x80
+    );
+}
+
+/// Approved or declined, with the codes of rulings 6 to 8: 4.03, 4.00 for a bootstrap, 4.04 where it holds nothing.
+#[test]
+fn r12_declined_is_403_400_or_404() {
+    use Interface::{Bootstrap, Deregister, Register, Send, Update};
+    let (mine, other) = (psk("lamp"), psk("other"));
+    let keyed = record(
+        false,
+        vec![Credential::Psk {
+            identity: "lamp".into(),
+        }],
+    );
+    for (interface, code) in [
+        (Register, 0x83),
+        (Bootstrap, 0x80),
+        (Update, 0x84),
+        (Deregister, 0x84),
+        (Send, 0x84),
+    ] {
+        let decide = |identity| {
+            authorize(&Access {
+                interface,
+                holder: Some(&mine),
+                ..register(identity, Lookup::Found(&keyed), NoSecPolicy::Open)
+            })
+        };
+        assert!(decide(&mine).is_ok());
+        assert_eq!(
+            decide(&other).unwrap_err().coap_code(interface),
+            code,
+            "{interface:?}"
+        );
+    }
+}
+
+/// The address and port that a request came in by are compared where registrations are kept; the answer is here.
+#[test]
+fn r18_another_of_our_endpoints_is_400() {
+    for interface in [Interface::Update, Interface::Deregister, Interface::Send] {
+        assert_eq!(Reason::WrongListener.coap_code(interface), 0x80);
+    }
+}
+
+#[test]
+fn hostile_j08_certificate_names_are_compared_exactly() {
+    for (names, admitted) in [
+        (&["lamp.example"][..], true),
+        (&["gate", "lamp.example"], true), // SAN
+        (&["gate"], false),
+        (&[], false),
+        (&[""], false),
+        (&["Lamp.example"], false),
+        (&["lamp.example."], false),
+        (&["lamp.example\0"], false),
+        (&["lamp.example\0.evil"], false),
+        (&["*.example"], false),
+        (&["*"], false),
+        (&["l\u{430}mp.example"], false), // Cyrillic
+        (&["lamp.example "], false),
+        (&["CN=lamp.example"], false),
+    ] {
+        for interface in [Interface::Register, Interface::Bootstrap] {
+            let identity = x509(names);
+            let without_record = Access {
+                interface,
+                endpoint: "lamp.example",
+                ..register(&identity, Lookup::Absent, NoSecPolicy::Open)
+            };
+            let rule = record(
+                false,
+                vec![Credential::X509 {
+                    name: "lamp.example".into(),
+                }],
+            );
+            let by_rule = Access {
+                record: Lookup::Found(&rule),
+                endpoint: "lamp",
+                ..without_record
+            };
+            for access in [without_record, by_rule] {
+                match authorize(&access) {
+                    Ok(_) => assert!(admitted, "{names:?}"),
+                    Err(reason) => {
+                        assert!(!admitted, "{names:?}");
+                        assert_eq!(reason, Reason::IdentityMismatch);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The credential of A asks for B, also on the bootstrap interface.
+#[test]
+fn hostile_j09_bootstrap_checks_who_asks() {
+    let b = record(
+        false,
+        vec![Credential::Psk {
+            identity: "b".into(),
+        }],
+    );
+    for (identity, lookup) in [
+        (psk("a"), Lookup::Found(&b)),
+        (x509(&["a"]), Lookup::Found(&b)),
+        (psk("a"), Lookup::Absent),
+        (x509(&["a"]), Lookup::Absent),
+        (rpk("a"), Lookup::Absent),
+    ] {
+        let access = Access {
+            interface: Interface::Bootstrap,
+            endpoint: "b",
+            ..register(&identity, lookup, NoSecPolicy::Open)
+        };
+        let reason = authorize(&access).unwrap_err();
+        assert_eq!(
+            reason.coap_code(Interface::Bootstrap),
+            0x80,
+            "{identity:?} {reason}"
+        );
+    }
 }
