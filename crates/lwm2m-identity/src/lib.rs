@@ -17,9 +17,15 @@ extern crate std;
 
 mod access;
 mod apply;
+#[cfg(feature = "file")]
+#[cfg_attr(docsrs, doc(cfg(feature = "file")))]
+pub mod file;
 mod hex;
 mod identity;
 mod index;
+#[cfg(feature = "material")]
+#[cfg_attr(docsrs, doc(cfg(feature = "material")))]
+pub mod material;
 mod near_miss;
 mod plan;
 pub mod published;
