@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Makes the keys and certificates of a run: an authority, a server (localhost, 127.0.0.1), a client (device-1), and a
+# stranger that nobody knows; each also as a raw public key; and a pre-shared key.
+set -euo pipefail
+folder=${1:?usage: credentials.sh DIRECTORY}
+mkdir -p "$folder"
+cd "$folder"
+
+key() {
+  openssl ecparam -name prime256v1 -genkey -noout -out "$1.sec1"
+  openssl pkcs8 -topk8 -nocrypt -in "$1.sec1" -out "$1.key"
+  openssl pkey -in "$1.key" -pubout -out "$1.pub"
+  # libcoap reads both halves of a raw public key from one file.
+  cat "$1.pub" "$1.sec1" >"$1.rpk"
+}
+
+authority() {
+  key "$1"
+  openssl req -new -x509 -key "$1.key" -subj "/CN=$2" -days 30 -out "$1.pem" \
+    -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
+}
+
+# NAME AUTHORITY COMMON-NAME PURPOSE ALTERNATIVE-NAMES
+leaf() {
+  key "$1"
+  openssl req -new -key "$1.key" -subj "/CN=$3" -out "$1.csr"
+  openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -days 30 -out "$1.pem" -extfile <(
+    printf 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=%s\nsubjectAltName=%s\n' "$4" "$5"
+  )
+}
+
+{
+  authority ca "The authority"
+  leaf server ca localhost serverAuth DNS:localhost,IP:127.0.0.1
+  leaf client ca device-1 clientAuth DNS:device-1
+  authority other "Another authority"
+  leaf stranger other device-1 clientAuth,serverAuth DNS:device-1,DNS:localhost
+} 2>openssl.log || { cat openssl.log >&2; exit 1; }
+printf device-1 >psk.identity
+printf 000102030405060708090a0b0c0d0e0f >psk.key

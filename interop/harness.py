@@ -1,0 +1,80 @@
+"""Processes whose lines are waited for, and the ports that they take."""
+
+import os
+import queue
+import re
+import socket
+import subprocess
+import threading
+import time
+
+
+def free_port(kind=socket.SOCK_DGRAM):
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_bound(port, seconds=15):
+    """Waits until somebody holds a UDP port of this host."""
+    wanted = f":{port:04X}"
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for table in ("/proc/net/udp", "/proc/net/udp6"):
+            with open(table) as lines:
+                if any(line.split()[1].endswith(wanted) for line in lines):
+                    return
+        time.sleep(0.02)
+    raise AssertionError(f"nobody listens on port {port}")
+
+
+class Program:
+    """A process whose lines are waited for."""
+
+    def __init__(self, *command, env=None):
+        self.name = os.path.basename(command[0])
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **(env or {})},
+        )
+        self.lines, self.seen = queue.Queue(), []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+        self.lines.put(None)
+
+    def expect(self, pattern, seconds=15):
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                line = self.lines.get(timeout=max(0.01, end - time.monotonic()))
+            except queue.Empty:
+                line = None
+            if line is None:
+                raise AssertionError(f"{self.name}: no line like {pattern!r}; it said {self.seen[-12:]}")
+            self.seen.append(line)
+            if found := re.search(pattern, line):
+                return found
+
+    def say(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def end(self):
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
