@@ -96,8 +96,11 @@ final class Device {
         }
     }
 
-    private static final class Temperature extends BaseInstanceEnabler {
+    // Leshan makes further instances by itself, hence the public classes and constructors.
+    public static final class Temperature extends BaseInstanceEnabler {
         private volatile double value = 21.5;
+
+        public Temperature() {}
 
         void set(double value) {
             this.value = value;
@@ -119,10 +122,10 @@ final class Device {
         }
     }
 
-    private static final class Facts extends org.eclipse.leshan.client.object.Device {
+    public static final class Facts extends org.eclipse.leshan.client.object.Device {
         private String zone = "Europe/Berlin";
 
-        Facts() {
+        public Facts() {
             super("Leshan", "judge", "1");
         }
 

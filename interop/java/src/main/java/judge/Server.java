@@ -62,6 +62,7 @@ final class Server {
         CaliforniumServerEndpointsProvider.Builder endpoints =
                 new CaliforniumServerEndpointsProvider.Builder(new CoapServerProtocolProvider(), new CoapsServerProtocolProvider());
         endpoints.setConfiguration(configuration -> {
+            configuration.set(DtlsConfig.DTLS_ROLE, DtlsConfig.DtlsRole.SERVER_ONLY);
             configuration.set(DtlsConfig.DTLS_RECOMMENDED_CIPHER_SUITES_ONLY, false);
             if (extra.containsKey("cid")) {
                 configuration.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, Integer.parseInt(extra.get("cid")));
@@ -84,6 +85,10 @@ final class Server {
             builder.setTrustedCertificates(new Certificate[] {credentials.certificate("ca")});
         }
         server = builder.build();
+        // An endpoint that cannot be made is only logged, and then a plain one on the default port takes its place.
+        if (server.getEndpoint(Protocol.COAPS) == null) {
+            throw new IllegalStateException("no coaps endpoint; see what Leshan logs");
+        }
         server.getRegistrationService().addListener(new Registrations());
         server.getObservationService().addListener(new Notifications());
     }
