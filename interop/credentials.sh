@@ -10,6 +10,8 @@ key() {
   openssl ecparam -name prime256v1 -genkey -noout -out "$1.sec1"
   openssl pkcs8 -topk8 -nocrypt -in "$1.sec1" -out "$1.key"
   openssl pkey -in "$1.key" -pubout -out "$1.pub"
+  openssl pkey -in "$1.key" -pubout -outform DER -out "$1.pub.der"
+  openssl pkcs8 -topk8 -nocrypt -in "$1.sec1" -outform DER -out "$1.key.der"
   # libcoap reads both halves of a raw public key from one file.
   cat "$1.pub" "$1.sec1" >"$1.rpk"
 }
@@ -35,6 +37,7 @@ leaf() {
   leaf client ca device-1 clientAuth DNS:device-1
   authority other "Another authority"
   leaf stranger other device-1 clientAuth,serverAuth DNS:device-1,DNS:localhost
+  for name in ca server client other stranger; do openssl x509 -in "$name.pem" -outform DER -out "$name.der"; done
 } 2>openssl.log || { cat openssl.log >&2; exit 1; }
 printf device-1 >psk.identity
 printf 000102030405060708090a0b0c0d0e0f >psk.key

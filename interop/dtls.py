@@ -1,7 +1,7 @@
 """The DTLS judges: how each is started in each role, and what it speaks.
 
 A suite is a credential and a cipher: psk-ccm8, x509-gcm, rpk-cbc. Run as a program, `dtls.py TARGET [NAME...]` lets the
-judges judge each other, so that a disagreement with ours can be told from one among themselves.
+judges and ours judge each other, so that a disagreement with ours can be told from one among themselves.
 """
 
 import itertools
@@ -242,6 +242,18 @@ class Scandium(Lines):
         return java(self.target, "dtls", role, str(port), self.credentials, suite, *(f"{k}={v}" for k, v in extra.items()))
 
 
+class Ours(Lines):
+    name, cid = "ours", True
+    suites = PSK + ECDHE_PSK + X509 + RPK
+
+    def present(self):
+        return True
+
+    def command(self, role, port, suite, extra):
+        binary = os.path.join(self.target, "release", "dtls-peer")
+        return [binary, role, str(port), self.credentials, suite, *(f"{k}={v}" for k, v in extra.items())]
+
+
 FOREIGN = [OpenSsl, GnuTls, Pion, Scandium]
 
 
@@ -261,7 +273,7 @@ def exchange(server, serving, client, calling, text="ping"):
 def among_themselves(target, names):
     """Every pair of judges in every suite that both have."""
     folder = credentials(target)
-    judges = [kind(target, folder) for kind in FOREIGN if not names or kind.name in names]
+    judges = [kind(target, folder) for kind in [*FOREIGN, Ours] if not names or kind.name in names]
     judges = [judge for judge in judges if judge.present()]
     wrong = 0
     for server, client in itertools.product(judges, judges):
