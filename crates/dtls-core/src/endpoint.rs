@@ -117,6 +117,8 @@ pub struct SessionInfo<'a> {
     pub suite: CipherSuite,
     /// Whether the peer addresses this side by a connection id.
     pub connection_id: bool,
+    /// The longest plaintext that the peer takes in one record, bytes.
+    pub max_plaintext: usize,
     /// Whether the session was restored, and what was received before is not known: demand freshness
     /// before obeying what must not be done twice.
     pub restored: bool,
@@ -247,10 +249,15 @@ impl Endpoint {
     /// Ends everything that stands on an identity, because its credential is gone: sessions
     /// ([`Event::Closed`] for each), and what is remembered for resumption; handshakes on their way fail. Looks at every session.
     pub fn revoke(&mut self, now: Instant, identity: &PeerIdentity) {
-        self.cache.forget(identity);
+        self.revoke_where(now, |other| other == identity);
+    }
+
+    /// The same for every identity that `ends` says yes to: several at once, or one that has many forms.
+    pub fn revoke_where(&mut self, now: Instant, ends: impl Fn(&PeerIdentity) -> bool) {
+        self.cache.forget_where(&ends);
         for number in 0..self.slab.capacity() {
             match self.slab.entry(number) {
-                Some(Entry::Session(session)) if session.identity == *identity => {
+                Some(Entry::Session(session)) if ends(&session.identity) => {
                     let path = session.path;
                     let peer = self.slab.peer(number);
                     self.send_alert(number, FATAL, crate::Alert::ACCESS_DENIED);
@@ -261,7 +268,7 @@ impl Endpoint {
                         reason: crate::CloseReason::Revoked,
                     });
                 }
-                Some(Entry::Handshake(machine)) if machine.peer().as_ref() == Some(identity) => {
+                Some(Entry::Handshake(machine)) if machine.peer().is_some_and(|it| ends(&it)) => {
                     if let Some(mut machine) = self.slab.take_machine(number) {
                         self.fail(now, number, &mut machine, cancelled());
                     }
@@ -273,7 +280,7 @@ impl Endpoint {
 
     /// Forgets what is remembered for resumption under an identity, so that its next handshake proves it anew.
     pub fn forget_resumptions(&mut self, identity: &PeerIdentity) {
-        self.cache.forget(identity);
+        self.cache.forget_where(|other| other == identity);
     }
 
     /// A session as it stands.
@@ -288,6 +295,7 @@ impl Endpoint {
             identity: &session.identity,
             suite: session.suite,
             connection_id: !session.own_cid.is_empty(),
+            max_plaintext: usize::from(session.max_plaintext),
             restored: session.restored,
         })
     }

@@ -120,9 +120,9 @@ impl Cache {
         }
     }
 
-    /// Forgets every session of an identity.
-    pub(crate) fn forget(&mut self, identity: &PeerIdentity) {
+    /// Forgets every session of an identity that `is` says yes to.
+    pub(crate) fn forget_where(&mut self, is: impl Fn(&PeerIdentity) -> bool) {
         self.entries
-            .retain(|_, entry| entry.resumption.identity != *identity);
+            .retain(|_, entry| !is(&entry.resumption.identity));
     }
 }

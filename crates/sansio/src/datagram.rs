@@ -74,6 +74,11 @@ impl<'a> DatagramBuf<'a> {
         self.memory.get(self.start..self.end).unwrap_or_default()
     }
 
+    /// Where in the memory the datagram stands, for whoever sends several from one memory.
+    pub const fn range(&self) -> core::ops::Range<usize> {
+        self.start..self.end
+    }
+
     /// The datagram as it stands, to be sealed in place.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         self.memory
@@ -113,6 +118,7 @@ mod tests {
         assert!(buf.append(5).is_none());
         assert!(buf.prepend(4).is_some() && buf.append(4).is_some());
         assert_eq!(buf.bytes().len(), 16);
+        assert_eq!(buf.range(), 0..16);
         buf.clear();
         assert!(buf.bytes().is_empty());
     }
