@@ -52,6 +52,9 @@ pub struct Config {
     pub resumption_lifetime: Duration,
     /// Records that a saved session may still send before it has to be saved again.
     pub save_lease: u32,
+    /// Whether every handshake tells its secrets by [`Event::KeyLog`](crate::Event::KeyLog). Never in a product.
+    #[cfg(feature = "key-log")]
+    pub key_log: bool,
 }
 
 impl Default for Config {
@@ -78,6 +81,8 @@ impl Default for Config {
             resumptions: 0,
             resumption_lifetime: Duration::from_secs(86_400),
             save_lease: 1024,
+            #[cfg(feature = "key-log")]
+            key_log: false,
         }
     }
 }

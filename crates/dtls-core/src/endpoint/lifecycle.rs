@@ -163,9 +163,11 @@ impl Endpoint {
             .peer()
             .unwrap_or_else(|| PeerIdentity::new(IdentityKind::ANONYMOUS, &[]));
         #[cfg(feature = "key-log")]
-        self.events.push_back(Event::KeyLog {
-            line: crate::key_log::line(&machine.client_random, &machine.master),
-        });
+        if self.config.key_log {
+            self.events.push_back(Event::KeyLog {
+                line: crate::key_log::line(&machine.client_random, &machine.master),
+            });
+        }
         if role == Role::Server && !resumed && !machine.session_id.as_slice().is_empty() {
             let resumption = Resumption {
                 session_id: machine.session_id,
