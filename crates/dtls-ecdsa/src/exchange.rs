@@ -368,10 +368,12 @@ impl Peer {
         Ok(Step::Done)
     }
 
+    /// Who the peer claims to be, so that a revocation finds it on its way; nobody after a failure.
     fn identity(&self) -> PeerIdentity {
         match &self.state {
-            PeerState::Trusted(identity) => identity.clone(),
-            _ => PeerIdentity::new(IdentityKind::ANONYMOUS, &[]),
+            PeerState::Unknown => PeerIdentity::new(IdentityKind::ANONYMOUS, &[]),
+            PeerState::Shown(claim) | PeerState::Proven(claim) => claim.identity.clone(),
+            PeerState::Asked(identity) | PeerState::Trusted(identity) => identity.clone(),
         }
     }
 }

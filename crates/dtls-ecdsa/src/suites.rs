@@ -92,10 +92,7 @@ impl Suites for Ecdsa {
     fn select(&self, hello: &ClientHello<'_>) -> Result<Selection, Failure> {
         let ours = &self.0.server_suites;
         let Some(suite) = hello.suites().find(|suite| ours.contains(suite)) else {
-            return Err(refuse(FailureReason::NoCommonSuite {
-                offered: hello.suites().take(MAX_TOLD).collect(),
-                ours: ours.clone(),
-            }));
+            return Err(Failure::no_common_suite(hello, ours.clone()));
         };
         // RFC 8422 §4: a client that leaves an extension out takes whatever there is.
         let group = hello
@@ -105,7 +102,10 @@ impl Suites for Ecdsa {
             .signature_schemes()
             .is_none_or(|mut schemes| schemes.any(|it| it == SignatureScheme::ECDSA_SHA256));
         if !group || !scheme || !hello.reads_uncompressed_points() {
-            return Err(refuse(FailureReason::NoCommonGroup));
+            return Err(Failure::new(
+                Alert::HANDSHAKE_FAILURE,
+                FailureReason::NoCommonGroup,
+            ));
         }
 
         let mut extensions = ServerExtensions::default();
@@ -164,10 +164,6 @@ pub(crate) fn no_common_type() -> Failure {
     )
 }
 
-fn refuse(reason: FailureReason) -> Failure {
-    Failure::new(Alert::HANDSHAKE_FAILURE, reason)
-}
-
 impl fmt::Debug for Ecdsa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ecdsa")
@@ -177,9 +173,6 @@ impl fmt::Debug for Ecdsa {
             .finish_non_exhaustive()
     }
 }
-
-/// Offered suites that the operator is told of.
-const MAX_TOLD: usize = 32;
 
 const CLIENT_SUITES: [CipherSuite; 3] = [
     CipherSuite::ECDHE_ECDSA_WITH_AES_128_CCM_8,

@@ -8,6 +8,7 @@ use dtls_core::{
 use dtls_ecdsa::{Credentials, Ecdsa, P256, PrivateKey, Trust};
 use sansio::Rng;
 
+pub mod pair;
 pub mod pki;
 
 /// 2026-11-28.
