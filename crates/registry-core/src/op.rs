@@ -1,7 +1,7 @@
 //! What can be asked of the registry, and its answers.
 
 use crate::{Reason, Registration, partition_of, partition_of_id};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use coap_codec::{Code, OptionNumber, Response};
 use core::{net::SocketAddr, time::Duration};
 use lwm2m_identity::{Identity, Interface};
@@ -139,6 +139,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The response to a peer that has proven who it is: a refusal says why.
+    #[must_use]
+    pub fn to_explained_response(&self) -> Response {
+        match &self.result {
+            Err(refused) => refused.to_explained_response(),
+            Ok(_) => self.to_response(),
+        }
+    }
+
     /// The response to send, without diagnostic text, as that is for authenticated peers alone.
     #[must_use]
     pub fn to_response(&self) -> Response {
@@ -192,7 +201,26 @@ impl Refused {
     /// The response to send, without diagnostic text.
     #[must_use]
     pub fn to_response(&self) -> Response {
-        let mut response = RefusedAnswer::from(self.code).to_response();
+        self.response("")
+    }
+
+    /// The response to a peer that has proven who it is. It says why, but nothing about others: neither whether a
+    /// registration of somebody else stands at the location, nor whether an endpoint of that name has a record.
+    #[must_use]
+    pub fn to_explained_response(&self) -> Response {
+        use lwm2m_identity::Reason::{
+            EndpointNotAdmitted, IdentityMismatch, NotOwner, UnknownRegistration,
+        };
+        let told = match self.reason {
+            Reason::Access(NotOwner) => Reason::Access(UnknownRegistration),
+            Reason::Access(EndpointNotAdmitted) => Reason::Access(IdentityMismatch),
+            reason => reason,
+        };
+        self.response(&told.to_string())
+    }
+
+    fn response(&self, diagnostic: &str) -> Response {
+        let mut response = RefusedAnswer::new(self.code, diagnostic).to_response();
         if let Some(after) = self.retry_after {
             let seconds = u32::try_from(after.as_secs()).unwrap_or(u32::MAX);
             response.options.insert_uint(OptionNumber::MAX_AGE, seconds);

@@ -1,4 +1,10 @@
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
+
+use dtls_core::Suites;
+
+use crate::X509Names;
 
 /// What a [`ServerStack`](crate::ServerStack) allows and how it is cut.
 #[derive(Clone, Debug)]
@@ -11,7 +17,9 @@ pub struct Config {
     pub shard: u16,
     /// Partitions of the registry, 1 or more. The same for all shards of a server.
     pub partitions: u16,
-    /// Peers (address and listener) with transport state. When full, the one that was silent
+    /// Which listeners speak DTLS, and how; `None` for none.
+    pub security: Option<Security>,
+    /// Peers without security (address and listener) with transport state. When full, the one that was silent
     /// longest among those without a request or observation gives way; without such a one a new
     /// peer's datagrams are dropped.
     pub peers: usize,
@@ -20,7 +28,7 @@ pub struct Config {
     pub calls: usize,
     /// Registration requests that wait for the registry. Further ones are answered with 5.03.
     pub uplinks: usize,
-    /// Longest datagram sent, bytes.
+    /// Longest datagram sent without security, bytes.
     pub max_datagram: usize,
     /// Whether a refusal carries its reason as text to peers that did not authenticate. Off by
     /// default; a listener that only the own machine reaches may turn it on.
@@ -35,12 +43,48 @@ impl Default for Config {
             coap: coap_endpoint::Config::default(),
             shard: 0,
             partitions: 1,
+            security: None,
             peers: 1 << 20,
             calls: 1 << 20,
             uplinks: 1 << 16,
             max_datagram: 1152,
             explain_to_strangers: false,
             retry_after: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The listeners that speak DTLS: who comes in by them has proven who it is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Security {
+    /// The numbers of these listeners; all others are without security.
+    pub listeners: Vec<u16>,
+    /// What peers can prove themselves with.
+    pub suites: Arc<dyn Suites>,
+    /// The DTLS endpoint. The number of sessions is bounded here.
+    pub dtls: dtls_core::Config,
+    /// How the names of a certificate are read out of what its suite tells. The default knows no certificates.
+    pub x509_names: X509Names,
+    /// Longest datagram sent, record and all, bytes. The default fits the smallest MTU of IPv6.
+    pub max_datagram: usize,
+    /// Sessions that one identity can have; the oldest gives way to one more.
+    pub sessions_per_identity: usize,
+    /// Whether this server begins handshakes itself with devices that listen and have no session.
+    pub connect: bool,
+}
+
+impl Security {
+    /// DTLS on these listeners, with these suites.
+    pub fn new(listeners: Vec<u16>, suites: Arc<dyn Suites>) -> Self {
+        Self {
+            listeners,
+            suites,
+            dtls: dtls_core::Config::default(),
+            x509_names: |_| None,
+            max_datagram: 1232,
+            sessions_per_identity: 4,
+            connect: true,
         }
     }
 }

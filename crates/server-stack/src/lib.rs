@@ -17,9 +17,12 @@ extern crate std;
 mod config;
 mod event;
 mod peers;
+mod sessions;
 mod stack;
 mod uplink;
 
-pub use config::Config;
-pub use event::{CallFailure, CallId, Effect, Event, Target, Transmit};
+pub use config::{Config, Security};
+pub use dtls_core;
+pub use event::{CallFailure, CallId, Destination, Effect, Event, SessionEnd, Target, Transmit};
+pub use sessions::X509Names;
 pub use stack::{ServerStack, Tables};

@@ -8,29 +8,43 @@ use crate::Target;
 
 /// The table of transport peers: address to slot and back, and who was silent longest.
 ///
-/// Without security a peer *is* its address. Slots are used again; whoever opens one gets a generation that nobody had
-/// before.
+/// Without security a peer *is* its address; with security it is a session, and only the DTLS endpoint knows where that
+/// is. Slots are used again; whoever opens one gets a generation that nobody had before.
 #[derive(Debug)]
 pub(crate) struct Peers {
     slots: Pages<Slot>,
     free: Vec<u32>,
-    /// Slots by their target, which stands in the slot alone.
+    /// Slots of peers without security by their target, which stands in the slot alone.
     by_target: HashTable<u32>,
     hasher: DefaultHashBuilder,
     oldest: u32,
     newest: u32,
+    /// Of peers without security: strangers must not take the place of sessions.
     limit: usize,
+    /// How many sessions there are.
+    sessions: usize,
     next_generation: u32,
 }
 
 #[derive(Debug)]
 struct Slot {
     generation: u32,
-    target: Option<Target>,
+    place: Place,
     older: u32,
     newer: u32,
     /// Calls that run to this peer; while there is one, the peer is not closed for another.
     calls: u32,
+}
+
+/// Who has a slot.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    /// Nobody.
+    Free,
+    /// An address without security.
+    Plain(Target),
+    /// A session, by the DTLS endpoint's name.
+    Session(Peer),
 }
 
 const NONE: u32 = u32::MAX;
@@ -47,16 +61,24 @@ impl Peers {
             oldest: NONE,
             newest: NONE,
             limit: limit.min(NONE as usize),
+            sessions: 0,
             next_generation: 0,
         }
     }
 
+    /// Peers, sessions among them.
     pub(crate) fn len(&self) -> usize {
-        self.by_target.len()
+        self.by_target.len().saturating_add(self.sessions)
     }
 
+    /// Whether there is no room for another peer without security.
     pub(crate) fn is_full(&self) -> bool {
         self.by_target.len() >= self.limit
+    }
+
+    /// The peer of an address.
+    pub(crate) fn at(&self, target: Target) -> Option<Peer> {
+        self.peer(self.find(target)?)
     }
 
     /// The peer of an address, which counts as heard of now.
@@ -74,12 +96,37 @@ impl Peers {
         if self.is_full() {
             return None;
         }
+        let peer = self.take_slot(Place::Plain(target))?;
+        let Self {
+            slots,
+            by_target,
+            hasher,
+            ..
+        } = self;
+        by_target.insert_unique(hasher.hash_one(target), peer.slot(), |&slot| {
+            match slots.get(slot as usize).map(|slot| slot.place) {
+                Some(Place::Plain(target)) => hasher.hash_one(target),
+                _ => 0,
+            }
+        });
+        self.link(peer.slot());
+        Some(peer)
+    }
+
+    /// Opens a peer for a session.
+    pub(crate) fn open_session(&mut self, session: Peer) -> Option<Peer> {
+        let peer = self.take_slot(Place::Session(session))?;
+        self.sessions = self.sessions.saturating_add(1);
+        Some(peer)
+    }
+
+    fn take_slot(&mut self, place: Place) -> Option<Peer> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
                 let slot = self.slots.push(Slot {
                     generation: 0,
-                    target: None,
+                    place: Place::Free,
                     older: NONE,
                     newer: NONE,
                     calls: 0,
@@ -87,58 +134,51 @@ impl Peers {
                 u32::try_from(slot).ok()?
             }
         };
-        let place = self.slots.get_mut(slot as usize)?;
-        place.generation = self.next_generation;
-        place.target = Some(target);
+        let entry = self.slots.get_mut(slot as usize)?;
+        entry.generation = self.next_generation;
+        entry.place = place;
         self.next_generation = self.next_generation.wrapping_add(1);
-        let Self {
-            slots,
-            by_target,
-            hasher,
-            ..
-        } = self;
-        by_target.insert_unique(hasher.hash_one(target), slot, |&slot| {
-            let slot = slots.get(slot as usize);
-            slot.map_or(0, |slot| hasher.hash_one(slot.target.unwrap_or(target)))
-        });
-        self.link(slot);
         self.peer(slot)
     }
 
     /// Forgets a peer.
     pub(crate) fn close(&mut self, peer: Peer) {
-        if self.target(peer).is_none() {
-            return;
-        }
-        self.unlink(peer.slot());
-        let Some(slot) = self.slots.get_mut(peer.slot() as usize) else {
-            return;
-        };
-        slot.calls = 0;
-        if let Some(target) = slot.target.take() {
-            let hash = self.hasher.hash_one(target);
-            let found = self.by_target.find_entry(hash, |&slot| slot == peer.slot());
-            if let Ok(found) = found {
-                found.remove();
+        let place = self.place(peer);
+        match place {
+            Place::Free => return,
+            Place::Plain(target) => {
+                self.unlink(peer.slot());
+                let hash = self.hasher.hash_one(target);
+                let found = self.by_target.find_entry(hash, |&slot| slot == peer.slot());
+                if let Ok(found) = found {
+                    found.remove();
+                }
             }
+            Place::Session(_) => self.sessions = self.sessions.saturating_sub(1),
+        }
+        if let Some(slot) = self.slots.get_mut(peer.slot() as usize) {
+            slot.calls = 0;
+            slot.place = Place::Free;
         }
         self.free.push(peer.slot());
-        if self.by_target.is_empty() && self.slots.len() > KEPT {
+        if self.len() == 0 && self.slots.len() > KEPT {
             self.slots.clear();
             self.free = Vec::new();
             self.by_target = HashTable::new();
         }
     }
 
-    /// Where a peer is.
-    pub(crate) fn target(&self, peer: Peer) -> Option<Target> {
-        let slot = self.slots.get(peer.slot() as usize)?;
-        slot.target.filter(|_| slot.generation == peer.generation())
+    /// Who a peer is.
+    pub(crate) fn place(&self, peer: Peer) -> Place {
+        match self.slots.get(peer.slot() as usize) {
+            Some(slot) if slot.generation == peer.generation() => slot.place,
+            _ => Place::Free,
+        }
     }
 
     /// A call to the peer begins or ends.
     pub(crate) fn count_call(&mut self, peer: Peer, begins: bool) {
-        if self.target(peer).is_some()
+        if self.place(peer) != Place::Free
             && let Some(slot) = self.slots.get_mut(peer.slot() as usize)
         {
             slot.calls = match begins {
@@ -148,7 +188,7 @@ impl Peers {
         }
     }
 
-    /// The peer to close when another needs room: of the `search` that were silent longest, the
+    /// The peer without security to close when another needs room: of the `search` that were silent longest, the
     /// first without a call.
     pub(crate) fn expendable(&self, search: usize) -> Option<Peer> {
         let mut next = self.oldest;
@@ -165,7 +205,7 @@ impl Peers {
     fn find(&self, target: Target) -> Option<u32> {
         let is = |&slot: &u32| {
             let slot = self.slots.get(slot as usize);
-            slot.is_some_and(|slot| slot.target == Some(target))
+            slot.is_some_and(|slot| slot.place == Place::Plain(target))
         };
         let hash = self.hasher.hash_one(target);
         self.by_target.find(hash, is).copied()
@@ -226,8 +266,8 @@ mod tests {
         let second = peers.open(target(2)).unwrap();
         assert_eq!(first.slot(), second.slot());
         assert_ne!(first, second);
-        assert_eq!(peers.target(first), None);
-        assert_eq!(peers.target(second), Some(target(2)));
+        assert_eq!(peers.place(first), Place::Free);
+        assert_eq!(peers.place(second), Place::Plain(target(2)));
         assert_eq!(peers.len(), 1);
     }
 
@@ -245,8 +285,29 @@ mod tests {
         let next = peers.open(target(0)).unwrap();
         assert_eq!(next.slot(), 0);
         assert!(!all.contains(&next), "another peer all the same");
-        assert_eq!(peers.target(all[0]), None);
+        assert_eq!(peers.place(all[0]), Place::Free);
         assert_eq!(peers.touch(target(0)), Some(next));
+    }
+
+    /// A stranger never takes the place of a session.
+    #[test]
+    fn sessions_are_not_expendable_and_need_no_room() {
+        let mut peers = Peers::new(1);
+        let session = peers.open_session(Peer::new(7, 7)).unwrap();
+        assert_eq!(peers.expendable(9), None);
+        let plain = peers.open(target(1)).unwrap();
+        assert!(peers.open_session(Peer::new(8, 7)).is_some());
+        assert_eq!(peers.expendable(9), Some(plain));
+        assert_eq!(peers.place(session), Place::Session(Peer::new(7, 7)));
+        peers.close(session);
+        peers.close(session);
+        assert_eq!((peers.len(), peers.place(session)), (2, Place::Free));
+    }
+
+    /// The table is large: a session must not make the slot larger.
+    #[test]
+    fn a_slot_is_small() {
+        assert_eq!(size_of::<Place>(), size_of::<Option<Target>>());
     }
 
     #[test]

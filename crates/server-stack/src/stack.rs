@@ -1,20 +1,26 @@
+mod calls;
+mod secured;
+
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::time::Duration;
 
-use coap_endpoint::{CloseReason, Endpoint, PeerInfo, RequestId, RequestOptions, StrangerVerdict};
+use coap_endpoint::{CloseReason, Endpoint, PeerInfo, RequestId, StrangerVerdict};
 use hashbrown::HashMap;
-use lwm2m_ops::{Downlink, decode_response};
+use lwm2m_identity::Identity;
+use lwm2m_ops::decode_response;
 use registry_core::Outcome;
-use sansio::{DatagramBuf, Instant, Peer, Ticket};
+use sansio::{DatagramBuf, Instant, Peer, Rng, Ticket, TimerWheel};
 
 use crate::{
     CallFailure, CallId, Config, Effect, Event, Target, Transmit,
-    peers::Peers,
-    uplink::{SHARD_SHIFT, Uplinks},
+    peers::{Peers, Place},
+    uplink::{SHARD_SHIFT, Sender, Uplinks},
 };
+use calls::Call;
+use secured::Secured;
 
-/// An LwM2M server's protocol for the peers of one shard: CoAP, operations and the way to the registry.
+/// An LwM2M server's protocol for the peers of one shard: DTLS, CoAP, operations and the way to the registry.
 ///
 /// Holds no socket, clock or thread and not the registry itself, which all shards share: a
 /// registration request leaves as [`Effect::Registry`] and is answered when its outcome comes back.
@@ -24,31 +30,33 @@ pub struct ServerStack {
     config: Config,
     coap: Endpoint,
     peers: Peers,
+    secured: Option<Box<Secured>>,
     uplinks: Uplinks,
     calls: HashMap<CallId, Call>,
-    /// The calls to each address, in the order in which they began.
-    calls_to: HashMap<Target, Vec<CallId>>,
+    /// The calls to each peer, in the order in which they began.
+    calls_to: HashMap<Peer, Vec<CallId>>,
     requests: HashMap<RequestId, CallId>,
+    /// The calls that wait for a session of an identity, in the order in which they began, and until when.
+    waiting: HashMap<Identity, Vec<CallId>>,
+    timers: TimerWheel<CallId>,
     events: VecDeque<Event>,
     effects: VecDeque<Effect>,
     /// Answers to peers that get no state: resets, four bytes each.
     strangers: VecDeque<(Target, [u8; 4])>,
 }
 
-#[derive(Debug)]
-struct Call {
-    request: RequestId,
-    target: Target,
-    operation: Downlink,
-    observing: bool,
-}
-
 /// Entries per table; all but `peers` go back to zero when everything has ended.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Tables {
-    /// Peers with transport state.
+    /// Peers with transport state, sessions among them.
     pub peers: usize,
+    /// Calls that wait for a session.
+    pub waiting: usize,
+    /// Identities with sessions count once for each.
+    pub sessions: usize,
+    /// The tables of the DTLS endpoint; all zero where no listener speaks it.
+    pub dtls: dtls_core::Tables,
     /// Calls that run or observe.
     pub calls: usize,
     /// Registration requests that wait for the registry.
@@ -63,15 +71,33 @@ const MAX_STRANGERS: usize = 256;
 const EVICTION_SEARCH: usize = 32;
 
 impl ServerStack {
-    /// A stack without peers. `seed` must be unpredictable and used once: tokens come from it.
+    /// Bytes in front of a datagram that [`poll_transmit`](Self::poll_transmit) needs where a listener speaks DTLS.
+    pub const HEADROOM: usize = dtls_core::Endpoint::HEADROOM;
+    /// Bytes behind a datagram that [`poll_transmit`](Self::poll_transmit) needs where a listener speaks DTLS.
+    pub const TAILROOM: usize = dtls_core::Endpoint::TAILROOM;
+
+    /// A stack without peers. `seed` must be unpredictable and used once: tokens, cookies and keys come from it.
     pub fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
+        let mut coap = config.coap.clone();
+        let mut coap_seed = seed;
+        let secured = config.security.as_ref().map(|security| {
+            let mut rng = Rng::from_seed(seed);
+            coap_seed = rng.seed();
+            // Every session has a peer, beside those without security.
+            let peers = config.peers.saturating_add(security.dtls.sessions);
+            coap.limits.peers = coap.limits.peers.max(peers.saturating_add(1));
+            Secured::new(security, now, Rng::from_seed(rng.seed()))
+        });
         Self {
-            coap: Endpoint::new(config.coap.clone(), seed, now),
+            coap: Endpoint::new(coap, coap_seed, now),
             peers: Peers::new(config.peers),
+            secured,
             uplinks: Uplinks::new(&config),
             calls: HashMap::new(),
             calls_to: HashMap::new(),
             requests: HashMap::new(),
+            waiting: HashMap::new(),
+            timers: TimerWheel::new(now),
             events: VecDeque::new(),
             effects: VecDeque::new(),
             strangers: VecDeque::new(),
@@ -79,11 +105,16 @@ impl ServerStack {
         }
     }
 
-    /// Takes in a datagram that `target.address` sent to listener `target.local_endpoint`.
+    /// Takes in a datagram that `target.address` sent to listener `target.local_endpoint`. Where that speaks DTLS, `bytes`
+    /// are opened in place.
     ///
-    /// A peer gets state only for a well-formed request; anything else from an unknown address is
+    /// Without security a peer gets state only for a well-formed request; anything else from an unknown address is
     /// answered from nothing or ignored.
-    pub fn handle_datagram(&mut self, now: Instant, target: Target, bytes: &[u8]) {
+    pub fn handle_datagram(&mut self, now: Instant, target: Target, bytes: &mut [u8]) {
+        if self.is_secured(target.local_endpoint) {
+            self.handle_sealed(now, target, bytes);
+            return;
+        }
         let peer = match self.peers.touch(target) {
             Some(peer) => peer,
             None => match self.welcome(now, target, bytes) {
@@ -97,88 +128,30 @@ impl ServerStack {
 
     /// Acts on deadlines at or before `now`. Calling early or twice does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(secured) = &mut self.secured {
+            secured.dtls.handle_timeout(now);
+        }
         self.coap.handle_timeout(now);
+        self.give_up_waiting(now);
         self.pump(now);
     }
 
-    /// Takes back the outcome of an [`Effect::Registry`] and answers the device.
+    /// Takes back the outcome of an [`Effect::Registry`] and answers the device; one that has proven who it is learns why
+    /// it is refused.
     pub fn handle_registry(&mut self, now: Instant, outcome: &Outcome) {
-        if let Some((exchange, response)) = self.uplinks.answer(outcome) {
+        if let Some(exchange) = self.uplinks.end(outcome) {
+            let response = match self.peers.place(exchange.peer()) {
+                Place::Session(_) => outcome.to_explained_response(),
+                Place::Plain(_) | Place::Free => outcome.to_response(),
+            };
             // The exchange may be over: the peer was closed. Then nobody waits for the answer.
             let _ = self.coap.respond(now, exchange, response);
         }
         self.pump(now);
     }
 
-    /// Sends an operation to a device.
-    ///
-    /// `root` is the alternate path that the device registered (`""` or for example `"/lwm2m"`),
-    /// `timeout` how long to wait for the answer after the device acknowledged the request. The
-    /// outcome is an [`Event::Reply`] for `call`, later in any case. Requests to one device wait for
-    /// each other (RFC 7252 §4.7, NSTART).
-    pub fn call(
-        &mut self,
-        now: Instant,
-        call: CallId,
-        target: Target,
-        root: &str,
-        operation: Downlink,
-        timeout: Duration,
-    ) {
-        if let Err(failure) = self.start(now, call, target, root, operation, timeout) {
-            self.events.push_back(Event::Reply {
-                call,
-                result: Err(failure),
-                observing: false,
-            });
-        }
-        self.pump(now);
-    }
-
-    /// Withdraws a call without telling the device; no event follows. Of an observation the device
-    /// learns at its next notification, by a reset (RFC 7641 §3.6).
-    pub fn cancel(&mut self, now: Instant, call: CallId) {
-        if let Some(request) = self.calls.get(&call).map(|call| call.request) {
-            self.forget(request);
-            self.coap.cancel(now, request);
-        }
-        self.pump(now);
-    }
-
-    /// Withdraws an observation and tells the device by a request with Observe=1 and the same token
-    /// (LwM2M 1.0 §5.5.3); no event follows.
-    pub fn cancel_actively(&mut self, now: Instant, call: CallId) {
-        if let Some(request) = self.calls.get(&call).map(|call| call.request) {
-            self.forget(request);
-            // An observation that has ended by itself needs no telling.
-            let _ = self.coap.cancel_observation(now, request, true);
-        }
-        self.pump(now);
-    }
-
-    /// Ends all calls to an address with [`CallFailure::Cancelled`], in the order in which they began: the
-    /// device registered anew, moved or left, and what it was asked before has no meaning any more.
-    pub fn cancel_target(&mut self, now: Instant, target: Target) {
-        for call in self.calls_to.remove(&target).unwrap_or_default() {
-            let observing = self.calls.get(&call).is_some_and(|call| call.observing);
-            self.cancel(now, call);
-            self.events.push_back(if observing {
-                Event::Notification {
-                    call,
-                    result: Err(CallFailure::Cancelled),
-                    last: true,
-                }
-            } else {
-                Event::Reply {
-                    call,
-                    result: Err(CallFailure::Cancelled),
-                    observing: false,
-                }
-            });
-        }
-    }
-
-    /// The next datagram to send, written into `out`.
+    /// The next datagram to send, written into `out`, and sealed there if it goes to a session. Where a listener speaks
+    /// DTLS, `out` needs [`HEADROOM`](Self::HEADROOM) and [`TAILROOM`](Self::TAILROOM): what cannot be sealed is not sent.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut DatagramBuf<'_>) -> Option<Transmit> {
         if let Some((target, bytes)) = self.strangers.pop_front() {
             out.clear();
@@ -189,13 +162,35 @@ impl ServerStack {
                 len: bytes.len(),
             });
         }
+        if let Some(secured) = &mut self.secured
+            && let Some(transmit) = secured.dtls.poll_transmit(now, out)
+        {
+            return Some(Transmit {
+                target: secured::target(transmit.path),
+                len: transmit.len,
+            });
+        }
         loop {
             let transmit = self.coap.poll_transmit(now, out)?;
-            if let Some(target) = self.peers.target(transmit.peer) {
-                return Some(Transmit {
-                    target,
-                    len: transmit.len,
-                });
+            match self.peers.place(transmit.peer) {
+                Place::Free => {}
+                Place::Plain(target) => {
+                    return Some(Transmit {
+                        target,
+                        len: transmit.len,
+                    });
+                }
+                Place::Session(session) => {
+                    // What cannot be sealed is lost, as if on the way: the address may not be proven yet.
+                    if let Some(secured) = &mut self.secured
+                        && let Ok(path) = secured.dtls.seal(session, out)
+                    {
+                        return Some(Transmit {
+                            target: secured::target(path),
+                            len: out.bytes().len(),
+                        });
+                    }
+                }
             }
         }
     }
@@ -213,13 +208,31 @@ impl ServerStack {
     /// When to call [`handle_timeout`](Self::handle_timeout), `None` when no timer runs. Changes
     /// after every `handle_*`, `call`, `cancel` and `poll_transmit`.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.coap.poll_timeout()
+        let dtls = self.secured.as_ref();
+        [
+            self.coap.poll_timeout(),
+            dtls.and_then(|secured| secured.dtls.poll_timeout()),
+            self.timers.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// How full the tables are.
     pub fn tables(&self) -> Tables {
         Tables {
             peers: self.peers.len(),
+            waiting: self.timers.len(),
+            sessions: self
+                .secured
+                .as_ref()
+                .map_or(0, |secured| secured.sessions.len()),
+            dtls: self
+                .secured
+                .as_ref()
+                .map(|secured| secured.dtls.tables())
+                .unwrap_or_default(),
             calls: self.calls.len(),
             uplinks: self.uplinks.len(),
             coap: self.coap.tables(),
@@ -242,39 +255,12 @@ impl ServerStack {
         self.coap.stats()
     }
 
-    fn start(
-        &mut self,
-        now: Instant,
-        call: CallId,
-        target: Target,
-        root: &str,
-        operation: Downlink,
-        timeout: Duration,
-    ) -> Result<(), CallFailure> {
-        if self.calls.len() >= self.config.calls || self.calls.contains_key(&call) {
-            return Err(CallFailure::Overloaded);
-        }
-        let request = operation.to_request(root)?;
-        let peer = match self.peers.touch(target) {
-            Some(peer) => peer,
-            None => self.open(now, target).ok_or(CallFailure::Overloaded)?,
-        };
-        let mut options = RequestOptions::default();
-        options.timeout = timeout;
-        let request = self.coap.request(now, peer, request, options)?;
-        self.peers.count_call(peer, true);
-        self.requests.insert(request, call);
-        self.calls_to.entry(target).or_default().push(call);
-        self.calls.insert(
-            call,
-            Call {
-                request,
-                target,
-                operation,
-                observing: false,
-            },
-        );
-        Ok(())
+    /// Counters of the DTLS endpoint.
+    pub fn dtls_stats(&self) -> dtls_core::Stats {
+        let secured = self.secured.as_ref();
+        secured
+            .map(|secured| secured.dtls.stats())
+            .unwrap_or_default()
     }
 
     /// Whether an unknown address gets a peer.
@@ -315,8 +301,9 @@ impl ServerStack {
         self.peers.close(peer);
     }
 
-    /// Carries what the CoAP endpoint tells to where it belongs.
+    /// Carries what the endpoints tell to where it belongs.
     fn pump(&mut self, now: Instant) {
+        self.pump_dtls(now);
         while let Some(event) = self.coap.poll_event() {
             self.on_coap(now, event);
         }
@@ -332,12 +319,13 @@ impl ServerStack {
                 confirmable,
                 ..
             } => {
-                let Some(target) = self.peers.target(peer) else {
+                let Some((target, identity)) = self.whereabouts(peer) else {
                     return;
                 };
+                let sender = Sender { target, identity };
                 let asked = self
                     .uplinks
-                    .ask(target, exchange, &request, confirmable, &self.config);
+                    .ask(sender, exchange, &request, confirmable, &self.config);
                 match asked {
                     Ok(effect) => self.effects.push_back(effect),
                     Err((response, refusal)) => {
@@ -369,7 +357,7 @@ impl ServerStack {
                     None => return,
                 };
                 if !observing {
-                    self.forget(request);
+                    self.forget(call);
                 }
                 self.events.push_back(Event::Reply {
                     call,
@@ -393,7 +381,7 @@ impl ServerStack {
                 let result =
                     decode_response(&running.operation, &response).map_err(CallFailure::from);
                 if last {
-                    self.forget(request);
+                    self.forget(call);
                 }
                 self.events
                     .push_back(Event::Notification { call, result, last });
@@ -412,40 +400,21 @@ impl ServerStack {
             Coap::Failed {
                 request, failure, ..
             } => {
-                let Some((call, running)) = self.forget(request) else {
+                let Some(&call) = self.requests.get(&request) else {
                     return;
                 };
-                let result = Err(failure.into());
-                self.events.push_back(if running.observing {
-                    Event::Notification {
-                        call,
-                        result,
-                        last: true,
-                    }
-                } else {
-                    Event::Reply {
-                        call,
-                        result,
-                        observing: false,
-                    }
-                });
+                if let Some((running, _)) = self.forget(call) {
+                    self.tell_end(call, running.observing, failure.into());
+                }
             }
-            Coap::PeerIdle { peer, .. } => self.close(now, peer),
+            // A session stays one when nothing is under way in it.
+            Coap::PeerIdle { peer, .. } => {
+                if let Place::Plain(_) = self.peers.place(peer) {
+                    self.close(now, peer);
+                }
+            }
             // This stack serves no observations and sends no pings.
             _ => {}
         }
-    }
-
-    fn forget(&mut self, request: RequestId) -> Option<(CallId, Call)> {
-        let call = self.requests.remove(&request)?;
-        self.peers.count_call(request.peer(), false);
-        let running = self.calls.remove(&call)?;
-        if let Some(calls) = self.calls_to.get_mut(&running.target) {
-            calls.retain(|&other| other != call);
-            if calls.is_empty() {
-                self.calls_to.remove(&running.target);
-            }
-        }
-        Some((call, running))
     }
 }

@@ -30,7 +30,7 @@ impl Uplinks {
     /// Turns a device's request into work for the registry, or into the answer that needs none.
     pub(crate) fn ask(
         &mut self,
-        target: Target,
+        sender: Sender,
         exchange: ExchangeId,
         request: &Request,
         confirmable: bool,
@@ -44,7 +44,7 @@ impl Uplinks {
             // The registration interface has no other operations.
             Ok(_) => return Err((Response::new(Code::METHOD_NOT_ALLOWED), None)),
             Err(refusal) => {
-                let response = if config.explain_to_strangers {
+                let response = if config.explain_to_strangers || !sender.identity.is_none() {
                     Refused::from(&refusal).to_response()
                 } else {
                     Refused::from(refusal.code).to_response()
@@ -58,7 +58,8 @@ impl Uplinks {
             response.options.insert_uint(OptionNumber::MAX_AGE, after);
             return Err((response, None));
         }
-        let mut caller = Caller::new(Identity::None, target.address, target.local_endpoint);
+        let Sender { target, identity } = sender;
+        let mut caller = Caller::new(identity, target.address, target.local_endpoint);
         caller.route = config.shard;
         let Some(op) = Op::uplink(caller, uplink) else {
             return Err((Response::new(Code::METHOD_NOT_ALLOWED), None));
@@ -78,11 +79,16 @@ impl Uplinks {
         ticket
     }
 
-    /// The answer that an outcome means, and to which exchange.
-    pub(crate) fn answer(&mut self, outcome: &Outcome) -> Option<(ExchangeId, Response)> {
-        let exchange = self.waiting.remove(&outcome.ticket)?;
-        Some((exchange, outcome.to_response()))
+    /// The exchange that an outcome ends.
+    pub(crate) fn end(&mut self, outcome: &Outcome) -> Option<ExchangeId> {
+        self.waiting.remove(&outcome.ticket)
     }
+}
+
+/// Who sent a request, and what is known of it.
+pub(crate) struct Sender {
+    pub(crate) target: Target,
+    pub(crate) identity: Identity,
 }
 
 /// `GET /.well-known/core`: where devices register (RFC 6690 §4).

@@ -82,7 +82,7 @@ fn every_request_has_its_number() {
         }
         out.payload(b"</3/0>").unwrap();
         let len = out.finish().unwrap();
-        stack.handle_datagram(Instant::ZERO, target(1), &bytes[..len]);
+        stack.handle_datagram(Instant::ZERO, target(1), &mut bytes[..len]);
         let asked = stack.poll_effect().map(|effect| match effect {
             Effect::Registry { ticket, .. } => ticket,
             other => panic!("{other:?}"),
