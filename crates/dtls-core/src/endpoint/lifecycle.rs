@@ -190,11 +190,9 @@ impl Endpoint {
             return;
         };
         self.forget_cid(number, unused_cid);
-        let replaces = self.find_session(path).map(|old| {
-            let peer = self.slab.peer(old);
-            self.remove_session(old);
-            peer
-        });
+        let replaces = self
+            .find_session(path)
+            .and_then(|old| self.take_over(old, path, &identity));
         self.make_room_for_session();
         let connection_id = !session.own_cid.is_empty();
         let linger_at = now + self.config.linger;
@@ -223,6 +221,22 @@ impl Endpoint {
             connection_id,
             replaces,
         });
+    }
+
+    /// Somebody new is at the address of a session. If it is the same party, the session is over. If it is another, and
+    /// the session has a connection id, its party may only have moved: it is reached again when it is heard of.
+    fn take_over(&mut self, old: u32, path: Path, by: &PeerIdentity) -> Option<Peer> {
+        let moved = self
+            .slab
+            .session(old)
+            .is_some_and(|session| !session.own_cid.is_empty() && session.identity != *by);
+        if moved {
+            self.unlist_session(old, path);
+            return None;
+        }
+        let peer = self.slab.peer(old);
+        self.remove_session(old);
+        Some(peer)
     }
 
     /// Takes a session off every list.
