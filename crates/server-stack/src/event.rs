@@ -19,7 +19,10 @@ pub struct Target {
 
 /// How a device is reached.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-#[allow(clippy::exhaustive_structs, reason = "where, who and whether it listens")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "where, who and whether it listens"
+)]
 pub struct Destination {
     /// Where it was heard last, and by which listener.
     pub target: Target,

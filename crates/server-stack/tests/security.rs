@@ -223,7 +223,7 @@ fn s15_a_device_that_moved_is_the_same_device_before_its_next_update() {
     assert_eq!(world.stack.tables().sessions, 1);
 }
 
-/// Leshan issue 187: somebody else has got the address of a device that left it.
+/// Leshan issue 187: somebody else has got the address of a device that left it. The device has a connection id.
 #[test]
 fn leshan_187_a_stranger_on_the_old_address_is_a_stranger() {
     let (mut world, device, location) = lamp();
@@ -232,10 +232,32 @@ fn leshan_187_a_stranger_on_the_old_address_is_a_stranger() {
     let stranger = world.psk_device(1000, "fan-key", b"another key 1234");
     assert_eq!(world.update(stranger, &location), Code::NOT_FOUND);
 
-    // Nobody is where the lamp was heard last but the stranger; the lamp's session was there and is gone.
+    // What goes to where the lamp was heard last, the stranger cannot read.
     let read = world.read("lamp");
     assert!(world.devices[stranger].inbox.is_empty());
-    assert_eq!(world.end_of(read), None, "it waits for the lamp");
+    assert_eq!(world.update(device, &location), Code::CHANGED);
+    world.pass(Duration::from_secs(5));
+    world.respond(device, None);
+    assert_eq!(world.end_of(read), Some(Ok(())));
+    assert!(world.devices[stranger].inbox.is_empty());
+    assert_eq!(world.stack.tables().sessions, 2);
+}
+
+/// The same, and the device has no connection id: its session is over when another stands at its address.
+#[test]
+fn leshan_187_and_without_a_connection_id_the_device_is_waited_for() {
+    let mut world = World::with(|config| {
+        let security = config.security.as_mut().unwrap();
+        security.dtls.connection_id = dtls_core::ConnectionIdPolicy::Off;
+    });
+    world.provision("lamp", "lamp-key", KEY);
+    let device = world.psk_device(1000, "lamp-key", KEY);
+    world.register(device, &["ep=lamp"]);
+    world.provision("fan", "fan-key", b"another key 1234");
+    world.devices[device].address = address(4000);
+    let stranger = world.psk_device(1000, "fan-key", b"another key 1234");
+    let read = world.read("lamp");
+    assert_eq!(world.end_of(read), None);
     world.pass(Duration::from_secs(31));
     assert!(world.devices[stranger].inbox.is_empty());
     assert_eq!(world.end_of(read), Some(Err(CallFailure::NoSession)));
@@ -389,7 +411,9 @@ fn s14_the_server_shakes_hands_with_a_device_that_listens() {
     world.respond(device, None);
     assert_eq!(world.end_of(read), Some(Ok(())));
     // It is a session as any other: revocation ends it too.
-    world.stack.revoke(world.now, |identity| *identity == psk("lamp-key"));
+    world
+        .stack
+        .revoke(world.now, |identity| *identity == psk("lamp-key"));
     assert_eq!(world.stack.tables().sessions, 0);
 }
 
@@ -432,9 +456,7 @@ fn s14_somebody_else_at_the_address_gets_nothing() {
     world.pump();
     world.devices[device].address = address(4000);
     let other = world.device(1000, Some(Arc::new(raw(8))));
-    world.devices[other]
-        .dtls
-        .set_server(Some(Arc::new(raw(8))));
+    world.devices[other].dtls.set_server(Some(Arc::new(raw(8))));
     // The test's server trusts whom it connects to; who that is must still be looked at.
     let trust = Trust::Keys(vec![*common::key(8).public_key()]);
     let credentials = dtls_ecdsa::Credentials::raw_public_key(common::key(200));
@@ -476,9 +498,15 @@ fn an_identity_has_so_many_sessions_at_most() {
     let tables = world.stack.tables();
     assert_eq!((tables.sessions, tables.dtls.sessions), (2, 2));
     assert_eq!((tables.peers, tables.coap.peers), (2, 2));
-    let too_many = world.events.iter().filter(
-        |event| matches!(event, Event::SessionClosed { reason: SessionEnd::TooMany, .. }),
-    );
+    let too_many = world.events.iter().filter(|event| {
+        matches!(
+            event,
+            Event::SessionClosed {
+                reason: SessionEnd::TooMany,
+                ..
+            }
+        )
+    });
     assert_eq!(too_many.count(), 3);
     // Calls go to the newest.
     world.register(4, &["ep=lamp"]);
@@ -496,9 +524,14 @@ fn a_call_never_changes_its_security() {
     let read = lwm2m_ops::Read::new(lwm2m_model::path!(3, 0), None).unwrap();
     let call = server_stack::CallId::new(77);
     let timeout = Duration::from_secs(5);
-    world
-        .stack
-        .call(world.now, call, to.clone(), "", read.clone().into(), timeout);
+    world.stack.call(
+        world.now,
+        call,
+        to.clone(),
+        "",
+        read.clone().into(),
+        timeout,
+    );
     world.pump();
     assert_eq!(world.end_of(call), Some(Err(CallFailure::NoSession)));
     to.target.local_endpoint = SECURE;

@@ -123,9 +123,9 @@ impl ServerStack {
     pub fn revoke(&mut self, now: Instant, ends: impl Fn(&Identity) -> bool) {
         if let Some(secured) = &mut self.secured {
             let names = secured.x509_names;
-            secured
-                .dtls
-                .revoke_where(now, |peer| identity(peer, names).is_some_and(|it| ends(&it)));
+            secured.dtls.revoke_where(now, |peer| {
+                identity(peer, names).is_some_and(|it| ends(&it))
+            });
             let calls = secured.wanted.iter().filter(|(_, identity)| ends(identity));
             let calls: Vec<Peer> = calls.map(|(peer, _)| *peer).collect();
             for peer in calls {
@@ -144,7 +144,11 @@ impl ServerStack {
             None => Vec::new(),
         };
         for session in left {
-            self.close_session(now, session, SessionEnd::Dtls(dtls_core::CloseReason::Revoked));
+            self.close_session(
+                now,
+                session,
+                SessionEnd::Dtls(dtls_core::CloseReason::Revoked),
+            );
         }
         self.end_waiting(now, &ends);
         self.pump(now);
@@ -245,7 +249,8 @@ impl ServerStack {
                     Role::Server => proven,
                 }) else {
                     secured.dtls.close(now, peer);
-                    let reason = FailureReason::Refused("the peer is somebody else than was wanted");
+                    let reason =
+                        FailureReason::Refused("the peer is somebody else than was wanted");
                     self.events.push_back(Event::HandshakeFailed {
                         target: target(path),
                         role,

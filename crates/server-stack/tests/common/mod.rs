@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use coap_codec::{Code, Encoder, Message, OptionNumber, Type};
-use dtls_core::{Answer, Connect, Datagram, Endpoint, IdentityKind, Path, Question, Secret, Suites};
+use dtls_core::{
+    Answer, Connect, Datagram, Endpoint, IdentityKind, Path, Question, Secret, Suites,
+};
 use dtls_ecdsa::{CertificateNames, Credentials, Ecdsa, P256, PrivateKey, Trust};
 use dtls_psk::{Psk, dtls_core};
 use lwm2m_identity::{DeviceRecord, Identity};
@@ -217,7 +219,8 @@ impl World {
                 self.events.push(event);
             }
             let mut memory = [0; 2048];
-            let mut out = DatagramBuf::new(&mut memory, ServerStack::HEADROOM, ServerStack::TAILROOM);
+            let mut out =
+                DatagramBuf::new(&mut memory, ServerStack::HEADROOM, ServerStack::TAILROOM);
             while let Some(transmit) = self.stack.poll_transmit(self.now, &mut out) {
                 quiet = false;
                 assert_eq!(transmit.len, out.bytes().len());
