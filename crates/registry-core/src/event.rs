@@ -60,6 +60,8 @@ pub enum Removal {
     Replaced,
     /// An administrator removed it.
     Admin,
+    /// The device came in by a credential that is no longer good.
+    Revoked,
 }
 
 impl Removal {
@@ -71,6 +73,7 @@ impl Removal {
             Self::Expired => "expired",
             Self::Replaced => "replaced",
             Self::Admin => "admin",
+            Self::Revoked => "revoked",
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::{Reason, Registration, partition_of, partition_of_id};
 use alloc::string::{String, ToString};
 use coap_codec::{Code, OptionNumber, Response};
 use core::{net::SocketAddr, time::Duration};
-use lwm2m_identity::{Identity, Interface};
+use lwm2m_identity::{Closure, Identity, Interface};
 use lwm2m_ops::{
     Deregister, DeregisterAnswer, Refused as RefusedAnswer, Register, RegisterAnswer, Update,
     UpdateAnswer, Uplink,
@@ -69,6 +69,12 @@ pub enum Op {
         /// Whose registration.
         endpoint: String,
     },
+    /// What an endpoint may prove was changed: its registration ends if it came in by what is no longer good. That is true
+    /// at once, whatever the store says; it waits only for an operation of the endpoint that is under way.
+    Revoke {
+        /// What ends.
+        closure: Closure,
+    },
 }
 
 impl Op {
@@ -104,6 +110,7 @@ impl Op {
             Self::Update { update, .. } => of_id(&update.location),
             Self::Deregister { deregister, .. } => of_id(&deregister.location),
             Self::Remove { endpoint } => partition_of(endpoint, partitions),
+            Self::Revoke { closure } => partition_of(&closure.endpoint, partitions),
         }
     }
 
@@ -114,7 +121,7 @@ impl Op {
             Self::Register { caller, .. }
             | Self::Update { caller, .. }
             | Self::Deregister { caller, .. } => Some(caller),
-            Self::Remove { .. } => None,
+            Self::Remove { .. } | Self::Revoke { .. } => None,
         }
     }
 
@@ -123,7 +130,9 @@ impl Op {
         match self {
             Self::Register { .. } => Interface::Register,
             Self::Update { .. } => Interface::Update,
-            Self::Deregister { .. } | Self::Remove { .. } => Interface::Deregister,
+            Self::Deregister { .. } | Self::Remove { .. } | Self::Revoke { .. } => {
+                Interface::Deregister
+            }
         }
     }
 }
@@ -156,7 +165,9 @@ impl Outcome {
                 RegisterAnswer::Created(registration.id().into()).to_response()
             }
             Ok(Done::Updated(_)) => UpdateAnswer::Changed.to_response(),
-            Ok(Done::Deregistered(_) | Done::Removed(_)) => DeregisterAnswer::Deleted.to_response(),
+            Ok(Done::Deregistered(_) | Done::Removed(_) | Done::Revoked(_)) => {
+                DeregisterAnswer::Deleted.to_response()
+            }
             Err(refused) => refused.to_response(),
         }
     }
@@ -174,6 +185,8 @@ pub enum Done {
     Deregistered(Registration),
     /// The administrator's removal, as the registration was.
     Removed(Registration),
+    /// The revocation was looked into: the registration that ended, as it was, or `None` where none had to.
+    Revoked(Option<Registration>),
 }
 
 /// Why nothing was done.

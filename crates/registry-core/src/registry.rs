@@ -234,8 +234,9 @@ impl Registry {
         };
         match self.busy.get_mut(&endpoint) {
             Some(queue)
-                if queue.len() < self.config.max_waiting
-                    && self.waiting < self.config.max_pending =>
+                if matches!(op, Op::Revoke { .. })
+                    || queue.len() < self.config.max_waiting
+                        && self.waiting < self.config.max_pending =>
             {
                 queue.push_back((ticket, op));
                 self.waiting = self.waiting.saturating_add(1);
@@ -255,6 +256,7 @@ impl Registry {
             Job::Register(job) => self.register_goes_on(now, job, result),
             Job::Update(job) => self.update_goes_on(now, job, result),
             Job::Leave(job) => self.leave_goes_on(job, result),
+            Job::Erase(job) => self.erase_goes_on(now, job, result),
             Job::Flush(held) => {
                 self.flushed(now, held, result);
                 return;
@@ -455,6 +457,8 @@ impl Registry {
                     self.book.find_endpoint(endpoint).is_some() || self.busy.contains_key(endpoint);
                 return known.then_some(endpoint).ok_or(UnknownRegistration.into());
             }
+            // Without a registration there is nothing to do, which is no failure.
+            Op::Revoke { closure } => return Ok(closure.endpoint.as_bytes()),
             Op::Update { update, .. } => &update.location,
             Op::Deregister { deregister, .. } => &deregister.location,
         };
@@ -469,6 +473,7 @@ impl Registry {
             Op::Update { caller, update } => self.update(now, ticket, &caller, update),
             Op::Deregister { caller, deregister } => self.deregister(ticket, &caller, &deregister),
             Op::Remove { endpoint } => self.remove(ticket, endpoint),
+            Op::Revoke { closure } => self.revoke(ticket, &closure),
         }
     }
 
@@ -595,6 +600,7 @@ impl Registry {
                 .or_else(|| caller.identity.endpoint())
                 .map(String::from),
             Op::Remove { endpoint } => Some(endpoint.clone()),
+            Op::Revoke { closure } => Some(closure.endpoint.clone()),
             Op::Update { .. } | Op::Deregister { .. } => None,
         };
         let endpoint =

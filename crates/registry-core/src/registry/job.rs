@@ -7,6 +7,7 @@ use bytes::Bytes;
 use core::net::SocketAddr;
 use lwm2m_identity::DeviceRecord;
 use lwm2m_ops::Register;
+use lwm2m_store::Version;
 use sansio::Ticket;
 
 /// What goes on when an effect was carried out.
@@ -14,6 +15,7 @@ pub(super) enum Job {
     Register(Box<RegisterJob>),
     Update(Box<UpdateJob>),
     Leave(Box<LeaveJob>),
+    Erase(Box<EraseJob>),
     Flush(Vec<Held>),
     Recover(Recover),
 }
@@ -25,6 +27,7 @@ impl Job {
             Self::Register(job) => Some(&job.endpoint),
             Self::Update(job) => Some(&job.endpoint),
             Self::Leave(job) => Some(&job.endpoint),
+            Self::Erase(job) => Some(&job.endpoint),
             Self::Flush(_) | Self::Recover(_) => None,
         }
     }
@@ -67,6 +70,14 @@ pub(super) struct LeaveJob {
     pub(super) secret: Secret,
     /// `None`: an administrator.
     pub(super) caller_address: Option<SocketAddr>,
+    pub(super) tries: Tries,
+}
+
+/// A registration that was revoked, and whose record has to go.
+pub(super) struct EraseJob {
+    pub(super) endpoint: Bytes,
+    pub(super) secret: Secret,
+    pub(super) version: Option<Version>,
     pub(super) tries: Tries,
 }
 

@@ -1,18 +1,18 @@
-//! De-register, and removal by an administrator.
+//! De-register, removal by an administrator, and revocation.
 
 use super::{
     Progress, Registry,
-    job::{Job, LeaveJob, Tries},
+    job::{EraseJob, Job, LeaveJob, Tries},
     update::secret,
 };
 use crate::{Done, EffectResult, Reason, Registration, Removal, op::Caller, record};
 use alloc::{boxed::Box, string::String};
 use bytes::Bytes;
 use core::net::SocketAddr;
-use lwm2m_identity::Interface;
+use lwm2m_identity::{Closure, Interface};
 use lwm2m_ops::Deregister;
 use lwm2m_store::{Batch, CommitError, Version};
-use sansio::Ticket;
+use sansio::{Instant, Ticket};
 
 impl Registry {
     pub(super) fn deregister(
@@ -46,6 +46,71 @@ impl Registry {
             None => {
                 let unknown = lwm2m_identity::Reason::UnknownRegistration.into();
                 self.leave_refused(ticket, Some(endpoint.as_bytes()), unknown, None)
+            }
+        }
+    }
+
+    pub(super) fn revoke(&mut self, ticket: Ticket, closure: &Closure) -> Progress {
+        let endpoint = Bytes::copy_from_slice(closure.endpoint.as_bytes());
+        let found = self.book.find_endpoint(&endpoint);
+        let found = found.and_then(|slot| Some((slot, self.book.get(slot)?)));
+        let Some((slot, entry)) =
+            found.filter(|(_, entry)| closure.ends(&entry.registration.identity()))
+        else {
+            self.done(ticket, Done::Revoked(None));
+            return Progress::Over;
+        };
+        let job = EraseJob {
+            endpoint,
+            secret: secret(&entry.registration),
+            version: entry.version,
+            tries: Tries::First,
+        };
+        let registration = entry.registration.clone();
+        self.done(ticket, Done::Revoked(Some(registration)));
+        self.drop_registration(slot, Removal::Revoked);
+        match self.config.keep {
+            true => self.commit_erase(Box::new(job)),
+            false => Progress::Over,
+        }
+    }
+
+    fn commit_erase(&mut self, job: Box<EraseJob>) -> Progress {
+        let key = record::key(&job.endpoint);
+        let mut batch = Batch::new();
+        batch.expect(key.clone(), job.version).delete(key);
+        self.commit(batch, Job::Erase(job))
+    }
+
+    pub(super) fn erase_goes_on(
+        &mut self,
+        now: Instant,
+        mut job: Box<EraseJob>,
+        result: EffectResult,
+    ) -> Progress {
+        match (result, job.tries) {
+            (EffectResult::Committed(Ok(_)), _) => Progress::Over,
+            (EffectResult::Committed(Err(CommitError::Conflict { .. })), Tries::First) => {
+                job.tries = Tries::Second;
+                self.load(record::key(&job.endpoint), Job::Erase(job))
+            }
+            (EffectResult::Loaded(Ok(stored)), _) => {
+                let Some(stored) = stored else {
+                    return Progress::Over;
+                };
+                let ours = Registration::decode(stored.value)
+                    .is_ok_and(|stored| stored.secret_bytes() == job.secret);
+                if !ours {
+                    return Progress::Over;
+                }
+                job.version = Some(stored.version);
+                self.commit_erase(job)
+            }
+            // The next merged commit tries again.
+            _ => {
+                self.flush.delete(record::key(&job.endpoint), job.version);
+                self.schedule_flush(now);
+                Progress::Over
             }
         }
     }

@@ -126,6 +126,15 @@ impl Server {
     }
 
     /// A confirmable request from the wire to the answer.
+    /// Begins what a device asks for, and carries nothing out.
+    pub fn begin_request(&mut self, caller: &Caller, request: &Request) -> Ticket {
+        let Ok(Operation::Uplink(uplink)) = decode(&DecodeContext::registration(true), request)
+        else {
+            panic!("no uplink: {request:?}")
+        };
+        self.begin(Op::uplink(caller.clone(), uplink).unwrap())
+    }
+
     pub fn request(&mut self, caller: &Caller, request: &Request) -> Response {
         self.message(caller, request, true)
     }
