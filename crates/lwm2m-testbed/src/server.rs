@@ -218,7 +218,7 @@ impl ServerNode {
             local_endpoint: 0,
             address: from,
         };
-        self.shards[shard].handle_datagram(now, target, bytes);
+        self.shards[shard].handle_datagram(now, target, &mut bytes.to_vec());
         self.settle(now);
     }
 
