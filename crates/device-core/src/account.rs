@@ -1,8 +1,9 @@
 //! What a device knows of a server: where it is, how it is spoken to and on which terms.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::{fmt, num::NonZeroU16};
 
+use dtls_core::Secret;
 use lwm2m_ops::{Binding, Lifetime};
 
 /// The Short Server ID: names a server within one device.
@@ -41,10 +42,13 @@ impl fmt::Display for ServerId {
 pub struct ServerAccount {
     /// The Short Server ID.
     pub server: ServerId,
-    /// The server's URI, for example `coap://[::1]:5683`.
+    /// The server's URI, for example `coap://[::1]:5683`, or `coaps://lwm2m.example` with credentials.
     pub uri: String,
     /// How the device proves who it is, and the server too.
     pub security: Security,
+    /// The name of the server for server_name and for its certificate (resource 14), where it is not that of the URI:
+    /// a host name, never an address.
+    pub server_name: Option<String>,
     /// The values of the Server object instance to start from. A server may change them later.
     pub settings: ServerSettings,
 }
@@ -57,6 +61,7 @@ impl ServerAccount {
             server,
             uri: uri.into(),
             security: Security::NoSec,
+            server_name: None,
             settings: ServerSettings::default(),
         }
     }
@@ -67,14 +72,120 @@ impl ServerAccount {
         self.settings.lifetime = Lifetime::from_seconds(seconds);
         self
     }
+
+    /// Sets the credentials. They are judged when they are used: by the join, which knows the suites that are built.
+    #[must_use]
+    pub fn with_security(mut self, security: Security) -> Self {
+        self.security = security;
+        self
+    }
 }
 
-/// How messages to a server are protected.
+/// How messages to a server are protected: the resources 2 to 5, 13 and 15 of the Security object.
+///
+/// Nothing secret shows in `Debug`.
+///
+/// # Specification
+/// LwM2M 1.2 Core §E.1.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Security {
     /// Not at all: CoAP over plain UDP.
     NoSec,
+    /// DTLS with a key that both have.
+    Psk(Psk),
+    /// DTLS with bare public keys (RFC 7250).
+    RawPublicKey(RawPublicKey),
+    /// DTLS with certificates.
+    X509(X509),
+}
+
+impl Security {
+    /// A pre-shared key.
+    #[must_use]
+    pub fn psk(identity: impl Into<Vec<u8>>, key: Secret) -> Self {
+        let identity = identity.into();
+        Self::Psk(Psk { identity, key })
+    }
+
+    /// The device's own private key (DER: PKCS#8 or SEC1), and the server's public one (DER SubjectPublicKeyInfo).
+    #[must_use]
+    pub fn raw_public_key(key: Secret, server: impl Into<Vec<u8>>) -> Self {
+        Self::RawPublicKey(RawPublicKey {
+            key,
+            server: server.into(),
+            matching_type: 0,
+        })
+    }
+
+    /// The device's own private key and chain (DER, its own certificate first), and the server's certificate (DER), which
+    /// has to be that and no other: certificate usage 3. Change the fields for another usage.
+    #[must_use]
+    pub fn x509(key: Secret, chain: Vec<Vec<u8>>, server: impl Into<Vec<u8>>) -> Self {
+        Self::X509(X509::new(key, chain, server))
+    }
+
+    /// Whether messages go over DTLS.
+    #[must_use]
+    pub const fn is_secured(&self) -> bool {
+        !matches!(self, Self::NoSec)
+    }
+}
+
+/// A pre-shared key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Psk {
+    /// Resource 3: the identity, 1 to 128 bytes, as a rule UTF-8.
+    pub identity: Vec<u8>,
+    /// Resource 5: the key, 1 to 64 bytes; fewer than 16 are weak.
+    pub key: Secret,
+}
+
+/// A key pair, and the key of the server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RawPublicKey {
+    /// Resource 5: the device's own private key, in DER (PKCS#8 or SEC1).
+    pub key: Secret,
+    /// Resource 4: the server's SubjectPublicKeyInfo in DER, or its hash.
+    pub server: Vec<u8>,
+    /// Resource 13: 0 where `server` is the key itself, 1, 2 or 3 where it is its SHA-256, SHA-384 or SHA-512.
+    pub matching_type: u8,
+}
+
+/// A key with certificates, and what is known of the server's.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct X509 {
+    /// Resource 5: the device's own private key, in DER (PKCS#8 or SEC1).
+    pub key: Secret,
+    /// Resource 3: the device's certificate in DER, and those that lead on to an authority.
+    pub chain: Vec<Vec<u8>>,
+    /// Resource 4: a certificate in DER, or its hash; `certificate_usage` says whose.
+    pub server: Vec<u8>,
+    /// Resource 13: 0 where `server` is the certificate itself, 1, 2 or 3 where it is its SHA-256, SHA-384 or SHA-512.
+    pub matching_type: u8,
+    /// Resource 15: what `server` is to the chain that the server shows: 0, an authority in it; 1, the server's own
+    /// certificate; 2, the one authority that is trusted; 3, the server's own certificate, which suffices.
+    pub certificate_usage: u8,
+    /// The authorities, in DER, in which the chain has to end for the usages 0 and 1.
+    pub anchors: Vec<Vec<u8>>,
+}
+
+impl X509 {
+    /// As [`Security::x509`], for fields to be changed.
+    #[must_use]
+    pub fn new(key: Secret, chain: Vec<Vec<u8>>, server: impl Into<Vec<u8>>) -> Self {
+        Self {
+            key,
+            chain,
+            server: server.into(),
+            matching_type: 0,
+            certificate_usage: 3,
+            anchors: Vec::new(),
+        }
+    }
 }
 
 /// The terms of a server: the values of its Server object instance.

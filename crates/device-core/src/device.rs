@@ -1,6 +1,7 @@
 //! A device: its objects, its servers, and what it owes them.
 
 mod notifying;
+mod secured;
 mod serving;
 
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
@@ -136,7 +137,10 @@ impl Device {
             self.effects
                 .push_back(Effect::Abandon { server: id, ticket });
         }
-        self.effects.push_back(Effect::Close { server: id });
+        self.effects.push_back(Effect::Close {
+            server: id,
+            removed: true,
+        });
         // It was made together with the account.
         let _ = self.tree.remove_instance(SERVER, server.instance);
         Ok(())
@@ -666,7 +670,10 @@ impl Device {
                 };
                 self.events.push(Event::Unregistered { server: id, why });
                 self.drop_observations(id);
-                self.effects.push_back(Effect::Close { server: id });
+                self.effects.push_back(Effect::Close {
+                    server: id,
+                    removed: false,
+                });
             }
         }
     }

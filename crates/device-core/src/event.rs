@@ -4,11 +4,12 @@ use alloc::collections::VecDeque;
 use core::fmt;
 
 use coap_codec::Code;
+use dtls_core::{Alert, CipherSuite, Failure};
 use lwm2m_model::{Lwm2mVersion, Path};
 use lwm2m_ops::{Arguments, Lifetime, Location, Reply, Uplink};
 use sansio::{Instant, Ticket};
 
-use crate::ServerId;
+use crate::{SecurityFault, ServerId};
 
 /// Something that the application may want to know.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +62,35 @@ pub enum Event {
         reason: Reason,
         /// When the device will try to register again; `None` when it will not by itself.
         retry: Option<Instant>,
+    },
+    /// A session with a server stands; what follows is protected by it.
+    #[non_exhaustive]
+    Secured {
+        /// The server.
+        server: ServerId,
+        /// With what.
+        suite: CipherSuite,
+        /// Whether an earlier session goes on. If not, the device registers, as for the first time.
+        resumed: bool,
+    },
+    /// A handshake with a server failed.
+    #[non_exhaustive]
+    HandshakeFailed {
+        /// The server.
+        server: ServerId,
+        /// The alert that went or came, and why.
+        failure: Failure,
+        /// Whether it is tried again before what it was for fails: then an [`Error`](Self::Error) tells.
+        again: bool,
+    },
+    /// The server ended the session; the device begins another when it has something to say, and soon if it is
+    /// registered.
+    #[non_exhaustive]
+    SessionLost {
+        /// The server.
+        server: ServerId,
+        /// With which alert, if it was not a plain farewell.
+        alert: Option<Alert>,
     },
     /// A server executed a resource. The answer is on its way; what the resource is for is done now, by the application.
     #[non_exhaustive]
@@ -168,6 +198,8 @@ pub enum Reason {
     BadRequest,
     /// The operation was given up, as the application wants something else.
     Cancelled,
+    /// There is no secured session for it.
+    Security(SecurityFault),
 }
 
 impl Reason {
@@ -183,6 +215,7 @@ impl Reason {
             Self::BadUri => "bad_uri",
             Self::BadRequest => "bad_request",
             Self::Cancelled => "cancelled",
+            Self::Security(fault) => fault.as_str(),
         }
     }
 }
@@ -198,6 +231,7 @@ impl fmt::Display for Reason {
             Self::BadUri => f.write_str("the server's URI cannot be used"),
             Self::BadRequest => f.write_str("the request cannot be built"),
             Self::Cancelled => f.write_str("given up"),
+            Self::Security(fault) => fault.fmt(f),
         }
     }
 }
@@ -255,6 +289,8 @@ pub enum Effect {
     Close {
         /// The server.
         server: ServerId,
+        /// Whether the account is gone: then at once, and nothing is kept for another session.
+        removed: bool,
     },
 }
 

@@ -25,12 +25,15 @@ mod object;
 mod objects;
 mod observation;
 mod registration;
+mod security;
 mod serve;
 mod table_object;
 mod tree;
 
 pub use crate::{
-    account::{AccountError, Security, ServerAccount, ServerId, ServerSettings},
+    account::{
+        AccountError, Psk, RawPublicKey, Security, ServerAccount, ServerId, ServerSettings, X509,
+    },
     config::Config,
     device::{Device, LifeError, Served, Status},
     event::{Attempt, Effect, Event, Reason, Relation, Unregistered},
@@ -40,6 +43,10 @@ pub use crate::{
         UnknownObject,
     },
     registration::UplinkResult,
+    security::{AlertPolicy, SecurityFault},
     table_object::TableObject,
     tree::{Tree, TreeError},
 };
+
+/// Alerts, suites and failures of handshakes, and the type of secret bytes.
+pub use dtls_core::{Alert, CipherSuite, Failure, FailureReason, Secret};

@@ -40,6 +40,9 @@ pub(crate) struct Registration {
     /// An Update is due, whatever has changed.
     update_wanted: bool,
     retry_after_failure: Option<Duration>,
+    /// How often in short order the server has ended a session, and when it did last.
+    losses: u32,
+    lost_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -231,6 +234,8 @@ impl Registration {
             gave_up: false,
             update_wanted: false,
             retry_after_failure,
+            losses: 0,
+            lost_at: None,
         }
     }
 
@@ -316,6 +321,35 @@ impl Registration {
         self.attempts = 0;
         self.sequences = 0;
         self.gave_up = false;
+    }
+
+    /// The session is gone while nothing was under way: an Update soon makes another one. A server that does it again
+    /// and again is told less and less often.
+    pub(crate) fn session_lost(&mut self, now: Instant) {
+        let recent = |at: Instant| now < at + LOSSES_FORGOTTEN;
+        self.losses = match self.lost_at.is_some_and(recent) {
+            true => self.losses.saturating_add(1).min(MAX_LOSSES),
+            false => 0,
+        };
+        self.lost_at = Some(now);
+        let soon = now + MIN_WAIT * (1 << self.losses);
+        if let State::In { live } = &mut self.state {
+            live.update_at = Some(live.update_at.map_or(soon, |due| due.min(soon)));
+        }
+    }
+
+    /// The server has ended the session for good, while nothing was under way: that counts as a failed Register.
+    pub(crate) fn session_refused(
+        &mut self,
+        now: Instant,
+        reason: Reason,
+        settings: &ServerSettings,
+    ) -> Step {
+        if !matches!(self.state, State::In { .. }) || self.goal != Goal::Registered {
+            return Step::Nothing;
+        }
+        self.state = State::Out;
+        self.register_failed(now, UplinkResult::Failed(reason), settings)
     }
 
     /// What is to be sent now, if anything. The caller sends it under `ticket`.
@@ -570,6 +604,9 @@ const MAX_TRANSMIT_WAIT: Duration = Duration::from_secs(93);
 /// A server may write timers of zero, and is not to be flooded for it.
 const MIN_WAIT: Duration = Duration::from_secs(1);
 const MIN_UPDATE_PERIOD: Duration = Duration::from_secs(1);
+/// The waits after lost sessions double up to 64 s, and begin anew after ten good minutes.
+const MAX_LOSSES: u32 = 6;
+const LOSSES_FORGOTTEN: Duration = Duration::from_secs(600);
 /// LwM2M 1.2 Core §E.2: resources 17, 18 and 19 when absent.
 const DEFAULT_RETRY_COUNT: u32 = 5;
 const DEFAULT_RETRY_TIMER: u32 = 60;

@@ -12,6 +12,8 @@ pub(crate) const LIFETIME: u16 = 1;
 pub(crate) const DISABLE: u16 = 4;
 pub(crate) const UPDATE_TRIGGER: u16 = 8;
 pub(crate) const BOOTSTRAP_TRIGGER: u16 = 9;
+/// The last alert between device and server.
+pub(crate) const ALERT_CODE: u16 = 11;
 
 /// The object without instances.
 pub(crate) fn object(models: &Models, enabler: Lwm2mVersion) -> Result<TableObject, UnknownObject> {
