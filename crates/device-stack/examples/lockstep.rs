@@ -26,8 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         while let Some(datagram) = stack.poll_transmit(now, &mut out) {
             answers.extend(answer(out.bytes())?.map(|bytes| (datagram.to, bytes)));
         }
-        for (from, bytes) in answers {
-            stack.handle_datagram(now, 0, from, &bytes);
+        for (from, mut bytes) in answers {
+            stack.handle_datagram(now, 0, from, &mut bytes);
         }
         while let Some(event) = stack.poll_event() {
             println!("{:>4} s: {event:?}", now.as_micros() / 1_000_000);
@@ -36,7 +36,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         stack.handle_timeout(now);
     }
     let to: SocketAddr = "192.0.2.1:5683".parse()?;
-    stack.handle_datagram(now, 0, to, b"\x40\x01\x00\x07\xb4\x33303\x010\x045700\x60");
+    let mut read = *b"\x40\x01\x00\x07\xb4\x33303\x010\x045700\x60";
+    stack.handle_datagram(now, 0, to, &mut read);
     let mut out = DatagramBuf::new(&mut memory, 0, 0);
     while stack.poll_transmit(now, &mut out).is_some() {
         println!("answer: {:?}", Message::decode(out.bytes())?);

@@ -15,11 +15,14 @@ extern crate alloc;
 extern crate std;
 
 mod config;
+mod credentials;
 mod link;
+mod secure;
 mod stack;
 
 pub use crate::{
     config::Config,
+    credentials::{BadAccount, check_account},
     stack::{DeviceStack, Effect, Outgoing},
 };
 

@@ -4,9 +4,11 @@ use alloc::string::{String, ToString};
 use core::net::SocketAddr;
 
 use coap_codec::uri::{Host, Scheme, Uri};
-use device_core::{Security, ServerAccount, ServerId};
+use device_core::{ServerAccount, ServerId};
 use lwm2m_ops::Uplink;
 use sansio::{Peer, Ticket};
+
+use crate::secure::Session;
 
 /// What is known of the way to a server.
 #[derive(Debug)]
@@ -18,14 +20,16 @@ pub(crate) struct Link {
     /// By which of our sockets it was heard last.
     pub(crate) local_endpoint: Option<u16>,
     pub(crate) peer: Option<Peer>,
-    /// What is to be sent as soon as the address is known.
-    pub(crate) waiting: Option<(Ticket, Uplink)>,
+    /// What is to be sent as soon as it can be.
+    pub(crate) waiting: Option<Waiting>,
+    /// The DTLS side of it; empty where there is none.
+    pub(crate) session: Session,
     /// Nothing is to be said any more: the peer goes when the CoAP layer has forgotten it.
     pub(crate) closing: bool,
 }
 
 impl Link {
-    pub(crate) const fn new(server: ServerId, slot: u32) -> Self {
+    pub(crate) fn new(server: ServerId, slot: u32) -> Self {
         Self {
             server,
             slot,
@@ -33,9 +37,26 @@ impl Link {
             local_endpoint: None,
             peer: None,
             waiting: None,
+            session: Session::default(),
             closing: false,
         }
     }
+}
+
+/// An operation that cannot be sent yet.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) ticket: Ticket,
+    pub(crate) uplink: Uplink,
+    pub(crate) what_for: WaitsFor,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum WaitsFor {
+    /// The address of a name.
+    Address,
+    /// A session.
+    Session,
 }
 
 /// Where an account's URI leads.
@@ -51,8 +72,8 @@ impl Target {
     /// `None` for a URI that is none, or of a transport or security that is not offered.
     pub(crate) fn of(account: &ServerAccount) -> Option<Self> {
         let uri = Uri::parse(&account.uri).ok()?;
-        match (uri.scheme(), &account.security) {
-            (Scheme::Coap, Security::NoSec) => {}
+        match (uri.scheme(), account.security.is_secured()) {
+            (Scheme::Coap, false) | (Scheme::Coaps, true) => {}
             _ => return None,
         }
         if let Some(address) = uri.socket_addr() {
@@ -97,7 +118,7 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
 mod tests {
     use alloc::string::ToString;
 
-    use device_core::{ServerAccount, ServerId};
+    use device_core::{Secret, Security, ServerAccount, ServerId};
 
     use super::{Target, canonical};
 
@@ -126,6 +147,29 @@ mod tests {
             port: 5683,
         };
         assert_eq!(target("coap://lwm2m.example/"), Some(want));
+    }
+
+    #[test]
+    fn where_secured_uris_lead() {
+        let target = |uri: &str| {
+            let security = Security::psk("a", Secret::new(b"b"));
+            Target::of(&ServerAccount::new(ServerId::new(1)?, uri).with_security(security))
+        };
+        let want = Target::Address("192.0.2.1:5684".parse().unwrap());
+        assert_eq!(target("coaps://192.0.2.1"), Some(want));
+        let want = Target::Address("[2001:db8::1]:7".parse().unwrap());
+        assert_eq!(target("coaps://[2001:db8::1]:7"), Some(want));
+        let want = Target::Name {
+            host: "lwm2m.example".to_string(),
+            port: 5684,
+        };
+        assert_eq!(target("coaps://lwm2m.example/"), Some(want));
+        assert_eq!(
+            target("coap://192.0.2.1"),
+            None,
+            "credentials that nobody would use"
+        );
+        assert_eq!(target("coaps+tcp://192.0.2.1"), None);
     }
 
     #[test]

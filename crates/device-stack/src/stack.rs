@@ -1,4 +1,6 @@
-//! A device, its operations and CoAP, as one machine.
+//! A device, its operations, CoAP and DTLS, as one machine.
+
+mod secured;
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::net::SocketAddr;
@@ -14,14 +16,15 @@ use device_core::{
 use lwm2m_ops::{
     DecodeContext, Downlink, Notification, Operation, Refused, Reply, Uplink, decode, encode_reply,
 };
-use sansio::{DatagramBuf, Instant, Peer, Ticket};
+use sansio::{DatagramBuf, Instant, Peer, Rng, Ticket};
 
 use crate::{
     Config,
-    link::{Link, Target, canonical},
+    link::{Link, Target, Waiting, WaitsFor, canonical},
+    secure::Secure,
 };
 
-/// A device that speaks CoAP: datagrams in, datagrams out.
+/// A device that speaks CoAP, over DTLS where the account says so: datagrams in, datagrams out.
 ///
 /// After every call, and after every change through [`device_mut`](Self::device_mut), drain
 /// [`poll_transmit`](Self::poll_transmit) first (so that answers leave before what they announce is done), then
@@ -35,6 +38,7 @@ pub struct DeviceStack {
     config: Config,
     device: Device,
     endpoint: Endpoint,
+    secure: Secure,
     links: Vec<Link>,
     /// The operations under way: one for each server at most.
     sent: Vec<Sent>,
@@ -85,13 +89,15 @@ pub struct Outgoing {
 }
 
 impl DeviceStack {
-    /// Joins a device to CoAP.
+    /// Joins a device to CoAP and DTLS.
     ///
-    /// `seed` has to be unpredictable: message ids, tokens and time-outs come from it.
+    /// `seed` has to be unpredictable: message ids, tokens, time-outs and all secrets of handshakes come from it.
     #[must_use]
     pub fn new(device: Device, config: Config, seed: [u8; 32], now: Instant) -> Self {
+        let mut rng = Rng::from_seed(seed);
         Self {
-            endpoint: Endpoint::new(config.coap.clone(), seed, now),
+            endpoint: Endpoint::new(config.coap.clone(), rng.seed(), now),
+            secure: Secure::new(config.dtls.clone(), rng),
             config,
             device,
             links: Vec::new(),
@@ -130,39 +136,59 @@ impl DeviceStack {
         self.ignored
     }
 
-    /// Takes a datagram that came `from` a server, in by the socket that the runtime numbers `local_endpoint`.
+    /// Takes a datagram that came `from` a server, in by the socket that the runtime numbers `local_endpoint`. A secured
+    /// one is opened in place.
     pub fn handle_datagram(
         &mut self,
         now: Instant,
         local_endpoint: u16,
         from: SocketAddr,
-        bytes: &[u8],
+        bytes: &mut [u8],
     ) {
         let from = canonical(from);
-        let heard = |link: &&mut Link| link.address == Some(from) && link.peer.is_some();
-        let link = self.links.iter_mut().find(heard);
-        let Some((link, peer)) = link.and_then(|link| link.peer.map(|peer| (link, peer))) else {
+        let link = self
+            .links
+            .iter_mut()
+            .find(|link| link.address == Some(from));
+        let Some((server, peer)) = link.map(|link| {
+            link.local_endpoint = Some(local_endpoint);
+            (link.server, link.peer)
+        }) else {
             self.ignored = self.ignored.saturating_add(1);
             return;
         };
-        link.local_endpoint = Some(local_endpoint);
-        let server = link.server;
+        let account = self.device.account(server);
+        let secured = account.is_some_and(|account| account.security.is_secured());
+        match peer {
+            _ if self.device.is_offline(server) => self.ignored = self.ignored.saturating_add(1),
+            _ if secured => self.handle_secured(now, from, bytes),
+            Some(peer) => self.hear(now, server, peer, bytes),
+            None => self.ignored = self.ignored.saturating_add(1),
+        }
+        self.pump(now);
+    }
+
+    /// Takes what a server says, in the clear by now.
+    fn hear(&mut self, now: Instant, server: ServerId, peer: Peer, bytes: &[u8]) {
         // LwM2M 1.2 Core §6.2.1: requests that come before the registration is complete are ignored. They are not even
         // acknowledged, so that the server's retransmission is heard afterwards.
         let code = bytes.get(1).map(|code| Code(*code));
         let request = code.is_some_and(Code::is_request);
-        if self.device.is_offline(server) || request && !self.device.serves(server) {
+        if request && !self.device.serves(server) {
             self.ignored = self.ignored.saturating_add(1);
             return;
         }
         self.endpoint.handle_datagram(now, peer, bytes);
-        self.pump(now);
     }
 
     /// Takes the address that a name resolved to, or `None` when it did not.
     pub fn handle_resolved(&mut self, now: Instant, server: ServerId, address: Option<SocketAddr>) {
         let link = self.links.iter_mut().find(|link| link.server == server);
-        let Some((ticket, uplink)) = link.and_then(|link| link.waiting.take()) else {
+        let waiting = link.and_then(|link| {
+            link.waiting
+                .take_if(|waiting| waiting.what_for == WaitsFor::Address)
+        });
+        let Some(Waiting { ticket, uplink, .. }) = waiting else {
             return;
         };
         match address {
@@ -185,35 +211,55 @@ impl DeviceStack {
             self.endpoint.cancel(now, sent.request);
             self.fail(now, sent.ticket, Reason::Unreachable);
         }
+        let servers = self.links.iter().filter(|link| link.address == Some(to));
+        let servers: Vec<ServerId> = servers.map(|link| link.server).collect();
+        for server in servers {
+            self.handshake_unreachable(now, server);
+        }
         self.pump(now);
     }
 
     /// Acts on deadlines at or before `now`. Calling early or twice does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(dtls) = self.secure.get_mut() {
+            dtls.handle_timeout(now);
+        }
+        self.retry_handshakes(now);
         self.endpoint.handle_timeout(now);
         self.device.handle_timeout(now);
         self.pump(now);
     }
 
-    /// Writes the next datagram into `out`.
+    /// Writes the next datagram into `out`. One that may become secured needs [`HEADROOM`](Self::HEADROOM) and
+    /// [`TAILROOM`](Self::TAILROOM): without them it is lost.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut DatagramBuf<'_>) -> Option<Outgoing> {
         self.pump(now);
+        if let Some(outgoing) = self.poll_handshake(now, out) {
+            return Some(outgoing);
+        }
         loop {
             let transmit = self.endpoint.poll_transmit(now, out)?;
-            let link = self
-                .links
-                .iter()
-                .find(|link| link.peer == Some(transmit.peer));
-            if let Some(link) = link
-                && let Some(to) = link.address
-                && !self.device.is_offline(link.server)
-            {
-                return Some(Outgoing {
-                    to,
-                    local_endpoint: link.local_endpoint,
-                    len: transmit.len,
-                });
+            let Some(link) = self.link_of(|link| link.peer == Some(transmit.peer)) else {
+                continue;
+            };
+            let (Some(to), local_endpoint) = (link.address, link.local_endpoint) else {
+                continue;
+            };
+            if self.device.is_offline(link.server) {
+                continue;
             }
+            if let Some(session) = link.session.open {
+                let sealed = self.secure.get_mut().map(|dtls| dtls.seal(session, out));
+                if !matches!(sealed, Some(Ok(_))) {
+                    out.clear();
+                    continue;
+                }
+            }
+            return Some(Outgoing {
+                to,
+                local_endpoint,
+                len: out.bytes().len(),
+            });
         }
     }
 
@@ -231,18 +277,26 @@ impl DeviceStack {
     /// itself.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let timeouts = [self.endpoint.poll_timeout(), self.device.poll_timeout()];
-        timeouts.into_iter().flatten().min()
+        let timeouts = [
+            self.endpoint.poll_timeout(),
+            self.device.poll_timeout(),
+            self.secure.get().and_then(|dtls| dtls.poll_timeout()),
+        ];
+        let retries = self.links.iter().filter_map(|link| link.session.retry_at);
+        timeouts.into_iter().flatten().chain(retries).min()
     }
 
     /// Carries what the layers have for each other, until none has anything left.
     fn pump(&mut self, now: Instant) {
         loop {
+            if self.pump_sessions(now) {
+                continue;
+            }
             if let Some(event) = self.endpoint.poll_event() {
                 self.on_coap(now, event);
             } else if let Some(effect) = self.device.poll_effect(now) {
                 self.on_device(now, effect);
-            } else {
+            } else if !self.send_waiting(now) {
                 return;
             }
         }
@@ -277,6 +331,7 @@ impl DeviceStack {
                 request, failure, ..
             } => {
                 if let Some(sent) = self.take_sent(request) {
+                    self.doubt_session(request.peer(), failure);
                     self.fail(now, sent.ticket, reason(failure));
                 }
             }
@@ -363,7 +418,7 @@ impl DeviceStack {
             } => self.send(now, server, ticket, uplink),
             DeviceEffect::Abandon { ticket, .. } => {
                 for link in &mut self.links {
-                    link.waiting.take_if(|(waiting, _)| *waiting == ticket);
+                    link.waiting.take_if(|waiting| waiting.ticket == ticket);
                 }
                 let gone: Vec<Sent> = self
                     .sent
@@ -384,7 +439,9 @@ impl DeviceStack {
                     self.endpoint.end_relation(now, id);
                 }
             }
-            DeviceEffect::Close { server, .. } => self.close(now, server),
+            DeviceEffect::Close {
+                server, removed, ..
+            } => self.close(now, server, removed),
             _ => {}
         }
     }
@@ -402,7 +459,11 @@ impl DeviceStack {
                 self.transmit(now, server, address, ticket, uplink);
             }
             (Target::Name { host, port }, _) => {
-                self.link(server).waiting = Some((ticket, uplink));
+                self.link(server).waiting = Some(Waiting {
+                    ticket,
+                    uplink,
+                    what_for: WaitsFor::Address,
+                });
                 // One question for each server at most waits for the runtime.
                 self.effects
                     .retain(|Effect::Resolve { server: asked, .. }| *asked != server);
@@ -424,7 +485,21 @@ impl DeviceStack {
             self.fail(now, ticket, Reason::BadRequest);
             return;
         };
-        let peer = self.open(now, server, canonical(address));
+        let address = canonical(address);
+        let account = self.device.account(server);
+        if account.is_some_and(|account| account.security.is_secured()) {
+            let link = self.link(server);
+            if link.address != Some(address) || !link.session.is_ready() {
+                link.waiting = Some(Waiting {
+                    ticket,
+                    uplink,
+                    what_for: WaitsFor::Session,
+                });
+                self.shake_hands(now, server, address);
+                return;
+            }
+        }
+        let peer = self.open(now, server, address);
         let mut options = RequestOptions::default();
         options.confirmable = true;
         options.timeout = self.config.answer_timeout;
@@ -476,13 +551,19 @@ impl DeviceStack {
 
     /// The peer of a server at an address, opened if need be.
     fn open(&mut self, now: Instant, server: ServerId, address: SocketAddr) -> Peer {
-        let generation = self.generation.wrapping_add(1);
         let link = self.link(server);
         link.closing = false;
         let moved = link.address.replace(address) != Some(address);
-        if let Some(peer) = link.peer.filter(|_| !moved) {
-            return peer;
+        match link.peer.filter(|_| !moved) {
+            Some(peer) => peer,
+            None => self.open_anew(now, server),
         }
+    }
+
+    /// A new peer for a server: what was remembered under the former one is void.
+    fn open_anew(&mut self, now: Instant, server: ServerId) -> Peer {
+        let generation = self.generation.wrapping_add(1);
+        let link = self.link(server);
         let peer = Peer::new(link.slot, generation);
         let former = link.peer.replace(peer);
         self.generation = generation;
@@ -501,26 +582,38 @@ impl DeviceStack {
         peer
     }
 
-    /// Ends the session with a server, as soon as the CoAP layer has nothing left to do for it.
-    fn close(&mut self, now: Instant, server: ServerId) {
+    /// Ends the session with a server: at once if the account is gone, else as soon as the CoAP layer has nothing left to
+    /// do for it.
+    fn close(&mut self, now: Instant, server: ServerId, removed: bool) {
         let Some(link) = self.links.iter_mut().find(|link| link.server == server) else {
             return;
         };
         link.waiting = None;
         link.closing = true;
         match link.peer {
-            Some(peer) if !self.endpoint.is_idle(peer) => {}
-            Some(peer) => self.peer_idle(now, peer),
-            None => self.links.retain(|link| link.server != server),
+            Some(peer) if !removed && !self.endpoint.is_idle(peer) => {}
+            _ => self.end_link(now, server),
         }
     }
 
     fn peer_idle(&mut self, now: Instant, peer: Peer) {
-        let idle = |link: &Link| link.peer == Some(peer) && link.closing;
-        if self.links.iter().any(idle) {
-            self.links.retain(|link| !idle(link));
-            self.endpoint
-                .close_peer(now, peer, CloseReason::SessionEnded);
+        let link = self.link_of(|link| link.peer == Some(peer) && link.closing);
+        if let Some(server) = link.map(|link| link.server) {
+            self.end_link(now, server);
+        }
+    }
+
+    fn end_link(&mut self, now: Instant, server: ServerId) {
+        self.end_session(now, server);
+        self.links.retain(|link| link.server != server);
+    }
+
+    /// Notes that a server did not answer in a session: it may know nothing of it any more.
+    fn doubt_session(&mut self, peer: Peer, failure: Failure) {
+        let silent = matches!(failure, Failure::NoAcknowledgement | Failure::NoResponse);
+        let link = self.links.iter_mut().find(|link| link.peer == Some(peer));
+        if let Some(link) = link.filter(|link| silent && link.session.open.is_some()) {
+            link.session.stale = true;
         }
     }
 

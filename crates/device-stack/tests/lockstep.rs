@@ -522,7 +522,7 @@ fn names_are_looked_up_for_every_register() {
     let datagrams = sent(&mut stack, at(61));
     assert_eq!(datagrams[0].0.to, address("192.0.2.7:5700"));
     let created = answer(&datagrams[0].1, Code::CREATED, LOCATION);
-    stack.handle_datagram(at(61), 3, address("192.0.2.7:5700"), &created);
+    stack.handle_datagram(at(61), 3, address("192.0.2.7:5700"), &mut created.clone());
     assert!(matches!(
         &events(&mut stack)[..],
         [Event::Registered { .. }]
@@ -542,11 +542,16 @@ fn strangers_are_not_heard() {
     let mut stack = registered();
     let read = request(Code::GET, 1, "3/0/0", &[], b"");
     for from in ["192.0.2.1:5684", "192.0.2.2:5683", "[2001:db8::1]:5683"] {
-        stack.handle_datagram(at(1), 0, address(from), &read);
+        stack.handle_datagram(at(1), 0, address(from), &mut read.clone());
         nothing(&mut stack, at(1));
     }
     // The same server, as a socket of both families tells it.
-    stack.handle_datagram(at(1), 0, address("[::ffff:192.0.2.1]:5683"), &read);
+    stack.handle_datagram(
+        at(1),
+        0,
+        address("[::ffff:192.0.2.1]:5683"),
+        &mut read.clone(),
+    );
     assert_eq!(code(&only(&mut stack, at(1))), Code::CONTENT);
 }
 
@@ -558,12 +563,12 @@ fn two_servers_are_kept_apart() {
     let to: Vec<_> = registers.iter().map(|(outgoing, _)| outgoing.to).collect();
     assert_eq!(to, [address("192.0.2.1:5683"), address("192.0.2.2:5683")]);
     let created = answer(&registers[1].1, Code::CREATED, LOCATION);
-    stack.handle_datagram(at(0), 0, to[1], &created);
+    stack.handle_datagram(at(0), 0, to[1], &mut created.clone());
     let read = request(Code::GET, 1, "3/0/0", &[], b"");
-    stack.handle_datagram(at(1), 0, to[1], &read);
+    stack.handle_datagram(at(1), 0, to[1], &mut read.clone());
     assert_eq!(sent(&mut stack, at(1))[0].0.to, to[1]);
     // The first one is not registered yet.
-    stack.handle_datagram(at(1), 0, to[0], &read);
+    stack.handle_datagram(at(1), 0, to[0], &mut read.clone());
     nothing(&mut stack, at(1));
 }
 

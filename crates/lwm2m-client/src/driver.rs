@@ -8,7 +8,7 @@ use std::{
 };
 
 use device_core::{Attempt, Event, ServerId};
-use device_stack::{Effect, Outgoing};
+use device_stack::{DeviceStack, Effect, Outgoing};
 use sansio::DatagramBuf;
 use tokio::{
     sync::{mpsc, watch},
@@ -50,8 +50,8 @@ impl Driver {
             tokio::select! {
                 (received, from_v4) = shared.sockets.receive(&mut v4, &mut v6) => match received {
                     Ok(received) => {
-                        let bytes = if from_v4 { &v4 } else { &v6 };
-                        let bytes = bytes.get(..received.len).unwrap_or_default();
+                        let bytes = if from_v4 { &mut v4 } else { &mut v6 };
+                        let bytes = bytes.get_mut(..received.len).unwrap_or_default();
                         tracing::trace!(from = %received.from, len = received.len, "datagram");
                         let now = shared.now();
                         let local = received.local_endpoint;
@@ -119,7 +119,8 @@ impl Driver {
         let now = self.shared.now();
         let mut stack = self.shared.lock();
         while datagrams.len() < BATCH {
-            let mut out = DatagramBuf::new(&mut memory, 0, 0);
+            let (head, tail) = (DeviceStack::HEADROOM, DeviceStack::TAILROOM);
+            let mut out = DatagramBuf::new(&mut memory, head, tail);
             let Some(outgoing) = stack.poll_transmit(now, &mut out) else {
                 break;
             };

@@ -180,7 +180,7 @@ impl DeviceNode {
         }
     }
 
-    pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
         self.stack.handle_datagram(now, 0, from, bytes);
         self.settle(now);
     }
@@ -197,7 +197,8 @@ impl DeviceNode {
     pub(crate) fn settle(&mut self, now: Instant) {
         let mut memory = [0; 2048];
         loop {
-            let mut out = DatagramBuf::new(&mut memory, 0, 0);
+            let (head, tail) = (DeviceStack::HEADROOM, DeviceStack::TAILROOM);
+            let mut out = DatagramBuf::new(&mut memory, head, tail);
             if let Some(outgoing) = self.stack.poll_transmit(now, &mut out) {
                 self.out.push_back(Datagram {
                     from: self.address,

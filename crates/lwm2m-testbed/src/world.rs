@@ -517,8 +517,8 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, datagram: Datagram) {
-        let Datagram { from, to, bytes } = &datagram;
+    fn deliver(&mut self, mut datagram: Datagram) {
+        let Datagram { from, to, bytes } = &mut datagram;
         if *to == self.server_address {
             self.server.handle_datagram(self.now, *from, bytes);
             self.flush(0);

@@ -1,6 +1,8 @@
 //! A device stack and a server that is a hand with a pen: raw CoAP bytes in lockstep.
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
+pub mod secured;
+
 use core::{net::SocketAddr, time::Duration};
 
 use coap_codec::{Code, ContentFormat, Encoder, Message, OptionNumber, Type};
@@ -91,7 +93,7 @@ pub fn nothing(stack: &mut DeviceStack, now: Instant) {
 }
 
 pub fn receive(stack: &mut DeviceStack, now: Instant, bytes: &[u8]) {
-    stack.handle_datagram(now, 0, address(SERVER), bytes);
+    stack.handle_datagram(now, 0, address(SERVER), &mut bytes.to_vec());
 }
 
 /// Sends a datagram to the device and returns the one that answers it.
