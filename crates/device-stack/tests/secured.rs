@@ -97,7 +97,7 @@ fn a_server_reads_in_the_session_and_not_beside_it() {
     bench.start();
     let read = common::request(Code::GET, 9, "1/0/1", &[], b"");
     let sent = bench.wire.len();
-    bench.to_device(read.clone());
+    bench.deliver(read.clone());
     bench.run(0);
     assert_eq!(bench.wire.len(), sent, "plain CoAP is not heard");
     let peer = bench.session();
@@ -382,10 +382,10 @@ fn forged_alerts_do_not_end_a_session_and_only_delay_a_handshake() {
     bench.cut = true;
     bench.start();
     bench.cut = false;
-    bench.to_device(forged(40));
+    bench.deliver(forged(40));
     bench.run(5);
     assert!(bench.is_registered());
-    bench.to_device(forged(49));
+    bench.deliver(forged(49));
     bench.run(0);
     assert!(bench.is_registered());
     assert_eq!(bench.connected(), (1, 0));

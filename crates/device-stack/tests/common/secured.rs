@@ -229,13 +229,13 @@ impl Bench {
                 assert_eq!(outgoing.to, address(SERVER));
                 let bytes = out.bytes().to_vec();
                 self.wire.push((self.now, bytes.clone()));
-                self.to_server(bytes);
+                self.hand_in(bytes);
             }
             let mut out = DatagramBuf::new(&mut memory, 0, 0);
             while self.server.poll_transmit(self.now, &mut out).is_some() {
                 quiet = false;
                 let bytes = out.bytes().to_vec();
-                self.to_device(bytes);
+                self.deliver(bytes);
             }
             while let Some(event) = self.server.poll_event() {
                 quiet = false;
@@ -273,14 +273,14 @@ impl Bench {
         self.server.answer(self.now, *ticket, answer);
     }
 
-    pub fn to_device(&mut self, mut bytes: Vec<u8>) {
+    pub fn deliver(&mut self, mut bytes: Vec<u8>) {
         if !self.cut {
             self.stack
                 .handle_datagram(self.now, 0, address(SERVER), &mut bytes);
         }
     }
 
-    fn to_server(&mut self, mut bytes: Vec<u8>) {
+    fn hand_in(&mut self, mut bytes: Vec<u8>) {
         if self.cut {
             return;
         }
@@ -317,7 +317,7 @@ impl Bench {
         out.set_len(bytes.len());
         if self.server.seal(peer, &mut out).is_ok() {
             let bytes = out.bytes().to_vec();
-            self.to_device(bytes);
+            self.deliver(bytes);
         }
     }
 
