@@ -564,6 +564,7 @@ impl DeviceStack {
     fn open_anew(&mut self, now: Instant, server: ServerId) -> Peer {
         let generation = self.generation.wrapping_add(1);
         let link = self.link(server);
+        let session = link.session.open;
         let peer = Peer::new(link.slot, generation);
         let former = link.peer.replace(peer);
         self.generation = generation;
@@ -571,11 +572,13 @@ impl DeviceStack {
             self.endpoint
                 .close_peer(now, former, CloseReason::SessionEnded);
         }
+        let session = session.and_then(|session| self.secure.get()?.session(session));
+        let most = session.map_or(usize::MAX, |session| session.max_plaintext);
         let info = PeerInfo {
             local_endpoint: 0,
             // The account says that the server is there; nobody else's word was taken for it.
             verified: true,
-            max_datagram: self.config.max_datagram,
+            max_datagram: self.config.max_datagram.min(most),
             multicast: false,
         };
         self.endpoint.open_peer(now, peer, info);

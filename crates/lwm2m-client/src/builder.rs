@@ -2,8 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use device_core::{Config, Device, DeviceObject, Object, ServerAccount, ServerId};
-use device_stack::DeviceStack;
+use device_core::{
+    Config, Device, DeviceObject, Object, Secret, Security, ServerAccount, ServerId,
+};
+use device_stack::{DeviceStack, check_account};
 use lwm2m_model::{Lwm2mVersion, Models};
 use lwm2m_ops::{Binding, Lifetime};
 
@@ -17,6 +19,8 @@ pub struct ClientBuilder {
     servers: Vec<Server>,
     lifetime: Option<Lifetime>,
     binding: Option<Binding>,
+    security: Security,
+    server_name: Option<String>,
     objects: Vec<Box<dyn Object>>,
     local: Option<SocketAddr>,
     register: bool,
@@ -37,6 +41,8 @@ impl ClientBuilder {
             servers: Vec::new(),
             lifetime: None,
             binding: None,
+            security: Security::NoSec,
+            server_name: None,
             objects: Vec::new(),
             local: None,
             register: true,
@@ -76,6 +82,41 @@ impl ClientBuilder {
     #[must_use]
     pub fn binding(mut self, binding: Binding) -> Self {
         self.binding = Some(binding);
+        self
+    }
+
+    /// The credentials for servers added by URI, which then have to be `coaps://...`; none if not given.
+    #[must_use]
+    pub fn security(mut self, security: Security) -> Self {
+        self.security = security;
+        self
+    }
+
+    /// A pre-shared key for servers added by URI: the identity, 1 to 128 bytes, and the key, 1 to 64 bytes.
+    #[must_use]
+    pub fn psk(self, identity: impl Into<Vec<u8>>, key: Secret) -> Self {
+        self.security(Security::psk(identity, key))
+    }
+
+    /// Raw public keys for servers added by URI: the device's own private key (DER: PKCS#8 or SEC1) and the server's public
+    /// key (DER SubjectPublicKeyInfo).
+    #[must_use]
+    pub fn raw_public_key(self, key: Secret, server: impl Into<Vec<u8>>) -> Self {
+        self.security(Security::raw_public_key(key, server))
+    }
+
+    /// Certificates for servers added by URI: the device's own private key (DER: PKCS#8 or SEC1) and chain (DER, its own
+    /// certificate first), and the server's certificate (DER), which has to be that very one. For a server that is known
+    /// by its authority see [`X509`](crate::X509) and [`security`](Self::security).
+    #[must_use]
+    pub fn x509(self, key: Secret, chain: Vec<Vec<u8>>, server: impl Into<Vec<u8>>) -> Self {
+        self.security(Security::x509(key, chain, server))
+    }
+
+    /// The name that a server added by URI is asked for and has to prove, where it is not that of the URI.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
         self
     }
 
@@ -166,7 +207,9 @@ impl ClientBuilder {
                     let free = |id: &ServerId| device.account(*id).is_none();
                     let id = (1..u16::MAX).filter_map(ServerId::new).find(free);
                     let id = id.ok_or(StartError::TooManyServers)?;
-                    let mut account = ServerAccount::new(id, uri);
+                    let mut account =
+                        ServerAccount::new(id, uri).with_security(self.security.clone());
+                    account.server_name.clone_from(&self.server_name);
                     let settings = &mut account.settings;
                     settings.lifetime = self.lifetime.unwrap_or(settings.lifetime);
                     settings.binding = self.binding.unwrap_or(settings.binding);
@@ -174,6 +217,13 @@ impl ClientBuilder {
                 }
             };
             let uri = account.uri.clone();
+            if account.security.is_secured() || uri.starts_with("coaps") {
+                let checked = check_account(&account);
+                checked.map_err(|source| StartError::Security {
+                    uri: uri.clone(),
+                    source,
+                })?;
+            }
             let added = device.add_server(account);
             added.map_err(|source| StartError::Account { uri, source })?;
         }

@@ -400,6 +400,14 @@ impl Shared {
             .unwrap_or_else(|| self.epoch + FAR)
     }
 
+    /// Tells the machine the time of day, which the system may have changed.
+    pub(crate) fn tell_time_of_day(&self) {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        // A clock before 1970 is none: dates are not checked then.
+        let seconds = since.map_or(0, |since| since.as_secs());
+        self.lock().handle_wall_clock(seconds);
+    }
+
     /// Hands an event to all who listen; nobody has to.
     pub(crate) fn tell(&self, event: Event) {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);

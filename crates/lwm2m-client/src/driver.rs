@@ -45,6 +45,7 @@ impl Driver {
         let mut v6 = vec![0; MAX_DATAGRAM];
         let mut stopped = self.shared.stopped.subscribe();
         loop {
+            self.shared.tell_time_of_day();
             let deadline = self.drain().await;
             let shared = Arc::clone(&self.shared);
             tokio::select! {
@@ -94,7 +95,14 @@ impl Driver {
                 (effects, events, stack.poll_timeout())
             };
             for event in events {
-                tracing::debug!(?event, "event");
+                match &event {
+                    Event::HandshakeFailed {
+                        server, failure, ..
+                    } => {
+                        tracing::warn!(%server, alert = %failure.alert, reason = %failure.reason, "no handshake")
+                    }
+                    event => tracing::debug!(?event, "event"),
+                }
                 if let Event::Error {
                     server,
                     operation: Attempt::Register,

@@ -3,6 +3,7 @@
 use std::io;
 
 use device_core::{AccountError, LifeError, Reason, TreeError, UnknownObject};
+use device_stack::BadAccount;
 
 /// Why a client does not start.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,15 @@ pub enum StartError {
         uri: String,
         /// Why.
         source: AccountError,
+    },
+    /// A server cannot be spoken to with the credentials that were given.
+    #[error("server {uri}: {source}")]
+    #[non_exhaustive]
+    Security {
+        /// Its URI.
+        uri: String,
+        /// Why.
+        source: BadAccount,
     },
     /// There are more servers than Short Server IDs.
     #[error("too many servers")]

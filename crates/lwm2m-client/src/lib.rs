@@ -16,11 +16,12 @@ pub use crate::{
 };
 
 pub use device_core::{
-    Attempt, Change, Config, ConnectivityMonitoringObject, DeviceObject, Event, LifeError,
-    LocationObject, Object, ObjectError, PowerSource, Reason, Security, ServerAccount, ServerId,
-    ServerSettings, Status, TableObject, TemperatureObject, Unregistered,
+    Alert, Attempt, Change, CipherSuite, Config, ConnectivityMonitoringObject, DeviceObject, Event,
+    Failure, FailureReason, LifeError, LocationObject, Object, ObjectError, PowerSource, Psk,
+    RawPublicKey, Reason, Secret, Security, SecurityFault, ServerAccount, ServerId, ServerSettings,
+    Status, TableObject, TemperatureObject, Unregistered, X509,
 };
-pub use device_stack::Config as StackConfig;
+pub use device_stack::{BadAccount, Config as StackConfig, check_account};
 
 /// Operations as types: arguments, lifetimes, bindings.
 pub use lwm2m_ops as ops;
