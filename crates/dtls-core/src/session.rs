@@ -139,3 +139,14 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With an identity of 24 bytes and the two indexes a session stays under 400 bytes.
+    #[test]
+    fn a_session_is_small() {
+        assert!(size_of::<Session>() <= 216, "{}", size_of::<Session>());
+    }
+}
