@@ -139,7 +139,12 @@ fn play_client(steps: &[FromClient]) -> usize {
     server.run(Duration::from_secs(400));
     let tables = server.endpoint.tables();
     assert_eq!(
-        (tables.handshakes, tables.timers, tables.questions, tables.buffered),
+        (
+            tables.handshakes,
+            tables.timers,
+            tables.questions,
+            tables.buffered
+        ),
         (0, 0, 0, 0),
         "{steps:?}"
     );
@@ -158,7 +163,11 @@ const GOOD: [FromClient; 5] = [
 fn the_good_order_connects() {
     assert_eq!(play_client(&GOOD), 1);
     assert_eq!(play_client(&[&GOOD[..], &[C::Data, C::Data]].concat()), 1);
-    assert_eq!(play_client(&[GOOD, GOOD].concat()), 2, "a client that restarts");
+    assert_eq!(
+        play_client(&[GOOD, GOOD].concat()),
+        2,
+        "a client that restarts"
+    );
 }
 
 /// Plays every sequence of `len` symbols behind `prefix`; returns how many of them connected.
@@ -230,7 +239,12 @@ fn may_connect(sent: &[FromServer]) -> bool {
         .filter(|step| !matches!(step, S::ChangeCipherSpec | S::Data))
         .skip_while(|step| **step == S::HelloVerifyRequest)
         .collect();
-    let with_hint = [&S::ServerHello, &S::KeyExchange, &S::HelloDone, &S::Finished];
+    let with_hint = [
+        &S::ServerHello,
+        &S::KeyExchange,
+        &S::HelloDone,
+        &S::Finished,
+    ];
     let without = [&S::ServerHello, &S::HelloDone, &S::Finished];
     (flight == with_hint || flight == without) && sent.contains(&S::ChangeCipherSpec)
 }
@@ -238,7 +252,11 @@ fn may_connect(sent: &[FromServer]) -> bool {
 fn play_server(steps: &[FromServer]) -> usize {
     let mut client = Side::client(Config::default());
     let mut server = FakeServer::new(path(), PskServerShare { key: KEY.to_vec() });
-    client.connect(path(), Psk::client(IDENTITY, KEY).unwrap(), Connect::default());
+    client.connect(
+        path(),
+        Psk::client(IDENTITY, KEY).unwrap(),
+        Connect::default(),
+    );
     server.read(&client.take(path()));
     assert_eq!(server.seen, [CLIENT_HELLO]);
     for (at, &step) in steps.iter().enumerate() {
@@ -266,7 +284,11 @@ fn play_server(steps: &[FromServer]) -> usize {
         server.read(&answer);
         if client.connected() > before.0 {
             assert!(may_connect(&steps[..=at]), "{steps:?}: connected");
-            assert_eq!(server.finished, Some(true), "{steps:?}: the client's Finished");
+            assert_eq!(
+                server.finished,
+                Some(true),
+                "{steps:?}: the client's Finished"
+            );
         }
         if client.data.len() > before.1 {
             assert!(step == S::Data && before.0 == 1, "{steps:?}: data");

@@ -133,7 +133,7 @@ impl Endpoint {
                         sequence: machine.next_sealed,
                         content_type: ContentType::ALERT,
                         cid: machine.peer_cid.as_slice(),
-                        iv: crate::handshake::random_iv(&mut self.rng),
+                        iv: keys.fresh_iv(&mut self.rng),
                     };
                     keys.seal_into(&seal, &body, &mut out).ok()
                 }

@@ -14,7 +14,6 @@ impl Endpoint {
     /// # Errors
     /// [`SealError`]; `buf` is then to be cleared.
     pub fn seal(&mut self, peer: Peer, buf: &mut DatagramBuf<'_>) -> Result<Path, SealError> {
-        let iv = crate::handshake::random_iv(&mut self.rng);
         let session = self.slab.session_of(peer).ok_or(SealError::NotConnected)?;
         let len = buf.bytes().len();
         if len > usize::from(session.max_plaintext) {
@@ -35,7 +34,7 @@ impl Endpoint {
             epoch: 1,
             sequence: session.next_sealed,
             cid: session.peer_cid.as_slice(),
-            iv,
+            iv: session.keys.fresh_iv(&mut self.rng),
         };
         session
             .keys
@@ -118,7 +117,6 @@ impl Endpoint {
     }
 
     fn write_last_flight(&mut self, peer: Peer, out: &mut [u8]) -> Option<(Path, usize)> {
-        let iv = crate::handshake::random_iv(&mut self.rng);
         let session = self.slab.session_of(peer)?;
         let linger = session.extra.as_mut()?.linger.as_mut()?;
         linger.left = linger.left.checked_sub(1)?;
@@ -135,7 +133,6 @@ impl Endpoint {
             peer.slot(),
             ContentType::HANDSHAKE,
             &finished,
-            iv,
             out.get_mut(change..)?,
         )?;
         Some((path, change + written))
@@ -147,7 +144,6 @@ impl Endpoint {
         number: u32,
         content_type: ContentType,
         body: &[u8],
-        iv: [u8; 16],
         out: &mut [u8],
     ) -> Option<usize> {
         let session = self.slab.session_mut(number)?;
@@ -159,7 +155,7 @@ impl Endpoint {
             epoch: 1,
             sequence: session.next_sealed,
             cid: session.peer_cid.as_slice(),
-            iv,
+            iv: session.keys.fresh_iv(&mut self.rng),
         };
         let written = session.keys.seal_into(&seal, body, out).ok()?;
         session.next_sealed += 1;
@@ -167,12 +163,11 @@ impl Endpoint {
     }
 
     fn send_sealed(&mut self, number: u32, content_type: ContentType, body: &[u8]) {
-        let iv = crate::handshake::random_iv(&mut self.rng);
         let mut out = [0; record::HEADROOM + SHORT_MESSAGE + record::TAILROOM];
         let Some(path) = self.slab.session(number).map(|session| session.path) else {
             return;
         };
-        if let Some(written) = self.seal_message(number, content_type, body, iv, &mut out) {
+        if let Some(written) = self.seal_message(number, content_type, body, &mut out) {
             self.reply(path, out.get(..written).unwrap_or_default());
         }
     }

@@ -622,14 +622,15 @@ impl Machine {
         plaintext.extend(rest.get(..len)?);
         let whole = len == rest.len();
         let written = if sealed {
+            let keys = self.keys.as_ref()?;
             let seal = Seal {
                 epoch: 1,
                 sequence: self.next_sealed,
                 content_type: ContentType::HANDSHAKE,
                 cid: self.peer_cid.as_slice(),
-                iv: random_iv(rng),
+                iv: keys.fresh_iv(rng),
             };
-            let written = self.keys.as_ref()?.seal_into(&seal, &plaintext, out).ok()?;
+            let written = keys.seal_into(&seal, &plaintext, out).ok()?;
             self.next_sealed = self.next_sealed.saturating_add(1);
             written
         } else {
@@ -641,13 +642,6 @@ impl Machine {
         self.outgoing.sent(len, whole);
         Some(written)
     }
-}
-
-/// The explicit IV of a CBC record; the other ciphers need none, and it costs little.
-pub(crate) fn random_iv(rng: &mut Rng) -> [u8; 16] {
-    let mut iv = [0; 16];
-    rng.fill(&mut iv);
-    iv
 }
 
 pub(crate) const FATAL: u8 = 2;

@@ -2,7 +2,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use sansio::DatagramBuf;
+use sansio::{DatagramBuf, Rng};
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
 use super::{
@@ -151,6 +151,15 @@ impl RecordKeys {
         let keys = Self::from_key_block(cipher, encrypt_then_mac, &block);
         block.zeroize();
         Some(keys)
+    }
+
+    /// An explicit IV for a record, drawn only where the cipher takes one.
+    pub(crate) fn fresh_iv(&self, rng: &mut Rng) -> [u8; cbc::BLOCK] {
+        let mut iv = [0; cbc::BLOCK];
+        if let Kind::Cbc { .. } = self.0 {
+            rng.fill(&mut iv);
+        }
+        iv
     }
 
     /// Seals `plaintext` as one record at the start of `out` and tells its length.

@@ -112,7 +112,8 @@ impl Client {
 
     /// Forgets everything, as after a power cut; `number` makes the next random.
     pub fn restart(&mut self, number: u64) {
-        self.random = sha256(&[&number.to_be_bytes()[..], self.path.to_string().as_bytes()].concat());
+        self.random =
+            sha256(&[&number.to_be_bytes()[..], self.path.to_string().as_bytes()].concat());
         self.session_id.clear();
         self.cookie.clear();
         self.next_plain = 0;
@@ -146,7 +147,12 @@ impl Client {
 
     /// The body of the hello as it stands.
     pub fn hello_body(&self) -> Vec<u8> {
-        let suites: Vec<u8> = self.share.suites().iter().flat_map(|suite| suite.to_be_bytes()).collect();
+        let suites: Vec<u8> = self
+            .share
+            .suites()
+            .iter()
+            .flat_map(|suite| suite.to_be_bytes())
+            .collect();
         let mut extensions = self.share.extensions();
         if self.extended_master_secret {
             extensions.extend(extension(23, &[]));

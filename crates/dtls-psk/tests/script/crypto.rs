@@ -116,7 +116,13 @@ fn aad(number: u64, content_type: u8, len: usize) -> Vec<u8> {
 /// RFC 9146 §5.3.
 fn cid_aad(number: u64, cid: &[u8], len: usize) -> Vec<u8> {
     let mut out = vec![0xff; 8];
-    out.extend([WITH_CID, u8::try_from(cid.len()).unwrap(), WITH_CID, 0xfe, 0xfd]);
+    out.extend([
+        WITH_CID,
+        u8::try_from(cid.len()).unwrap(),
+        WITH_CID,
+        0xfe,
+        0xfd,
+    ]);
     out.extend(number.to_be_bytes());
     out.extend(cid);
     out.extend(u16::try_from(len).unwrap().to_be_bytes());

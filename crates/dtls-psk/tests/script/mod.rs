@@ -2,7 +2,12 @@
 //!
 //! Nothing here calls what it tests: records, CCM, the PRF and the hellos are written out once more, so what
 //! both agree on is what the RFCs say.
-#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test uses a part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "each test uses a part"
+)]
 
 mod client;
 mod crypto;
