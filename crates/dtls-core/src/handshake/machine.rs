@@ -289,12 +289,12 @@ impl Machine {
             if fragment.kind == kind::HELLO_REQUEST {
                 continue;
             }
-            if self.incoming.is_old(&fragment) {
-                self.repeat();
-                continue;
-            }
             // Finished comes under the new keys, everything else before them.
             if (fragment.kind == kind::FINISHED) != sealed {
+                continue;
+            }
+            if self.incoming.is_old(&fragment) {
+                self.repeat();
                 continue;
             }
             let paused = self.then.is_some();
