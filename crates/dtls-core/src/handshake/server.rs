@@ -51,6 +51,13 @@ impl Machine {
             return Err(Alert::ILLEGAL_PARAMETER.into());
         }
         let extensions = &hello.extensions;
+        // RFC 5746 §3.6: in a first handshake it is empty.
+        if extensions
+            .renegotiation_info
+            .is_some_and(|info| !info.is_empty())
+        {
+            return Err(Alert::HANDSHAKE_FAILURE.into());
+        }
         self.transcript.add(kind::CLIENT_HELLO, sequence, body);
         cx.rng.fill(&mut self.server_random);
         self.server_name = hello.server_name().map(Into::into);
