@@ -481,7 +481,7 @@ fn source(path: Path) -> u128 {
     }
 }
 
-const WARNING: u8 = 1;
+const WARNING: u8 = crate::handshake::WARNING;
 const FATAL: u8 = crate::handshake::FATAL;
 
 impl fmt::Debug for Endpoint {

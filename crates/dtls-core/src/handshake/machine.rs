@@ -209,14 +209,7 @@ impl Machine {
                 }
                 self.try_early(cx)
             }
-            ContentType::ALERT => match *body {
-                // A warning by nobody knows whom; of a fatal one the handshake would die anyway.
-                [FATAL, alert] => Err(Failure::new(
-                    Alert(alert),
-                    FailureReason::PeerAlert(Alert(alert)),
-                )),
-                _ => Ok(()),
-            },
+            ContentType::ALERT => read_alert(body),
             _ => Ok(()),
         }
     }
@@ -250,13 +243,7 @@ impl Machine {
         self.window.accept(sequence);
         match content_type {
             ContentType::HANDSHAKE => self.handle_fragments(cx, plaintext, true),
-            ContentType::ALERT => match *plaintext {
-                [FATAL, alert] => Err(Failure::new(
-                    Alert(alert),
-                    FailureReason::PeerAlert(Alert(alert)),
-                )),
-                _ => Ok(()),
-            },
+            ContentType::ALERT => read_alert(plaintext),
             // Application data before Finished is never delivered.
             _ => Ok(()),
         }
@@ -644,6 +631,19 @@ impl Machine {
     }
 }
 
+/// A fatal alert ends a handshake, and so does close_notify, after which nothing comes (RFC 5246 §7.2.1); other
+/// warnings say nothing that matters.
+const fn read_alert(body: &[u8]) -> Result<(), Failure> {
+    match *body {
+        [FATAL, alert] | [WARNING, alert @ 0] => Err(Failure::new(
+            Alert(alert),
+            FailureReason::PeerAlert(Alert(alert)),
+        )),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) const WARNING: u8 = 1;
 pub(crate) const FATAL: u8 = 2;
 /// RFC 5246 §6.2.1.
 const MAX_PLAINTEXT: u16 = 1 << 14;

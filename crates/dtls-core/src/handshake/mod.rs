@@ -11,7 +11,7 @@ pub(crate) use client::ClientStart;
 pub use extension::{CertificateType, NamedGroup, SignatureScheme};
 pub(crate) use hello::DTLS_1_0;
 pub use hello::{ClientHello, ServerHello};
-pub(crate) use machine::{FATAL, Machine, Surroundings};
+pub(crate) use machine::{FATAL, Machine, Surroundings, WARNING};
 pub(crate) use server::ServerStart;
 
 /// Handshake message types (RFC 5246 §7.4).
