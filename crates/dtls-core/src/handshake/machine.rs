@@ -17,6 +17,7 @@ use crate::prf::prf_sha256;
 use crate::reassembly::{Fragment, Reassembly};
 use crate::record::{self, ContentType, Kept, Record, RecordKeys, ReplayWindow, Seal};
 use crate::resumption::{Cache, Resumption, SessionId};
+use crate::session::FINISHED;
 use crate::transcript::{HEADER, Transcript, fragment_header};
 use crate::{
     Alert, Answer, CipherSuite, Config, Context, Failure, FailureReason, KeyExchange, Message,
@@ -103,7 +104,7 @@ pub(crate) struct Machine {
     pub(crate) window: ReplayWindow,
     pub(crate) master: Zeroizing<[u8; 48]>,
     pub(crate) cipher_changed: bool,
-    pub(crate) early: Option<Kept>,
+    pub(crate) early: Vec<Kept>,
     pub(crate) ask: Option<Question>,
     pub(crate) then: Option<Then>,
     pub(crate) ticket: Option<Ticket>,
@@ -160,7 +161,7 @@ impl Machine {
             window: ReplayWindow::default(),
             master: Zeroizing::new([0; 48]),
             cipher_changed: false,
-            early: None,
+            early: Vec::new(),
             ask: None,
             then: None,
             ticket: None,
@@ -222,9 +223,7 @@ impl Machine {
     ) -> Result<(), Failure> {
         let ready = self.expect == Expect::Finished && self.cipher_changed && self.then.is_none();
         let Some(keys) = self.keys.as_ref().filter(|_| ready) else {
-            if record.len() <= MAX_EARLY {
-                self.early = Kept::new(&record);
-            }
+            self.keep_early(&record);
             return Ok(());
         };
         let sequence = record.sequence;
@@ -249,15 +248,30 @@ impl Machine {
         }
     }
 
+    /// Keeps a record that may be a Finished before its turn: the newest few, so that one that is none does not
+    /// displace it.
+    fn keep_early(&mut self, record: &Record<'_>) {
+        let content_type = record.content_type;
+        if (content_type != ContentType::HANDSHAKE && content_type != ContentType::TLS12_CID)
+            || !(FINISHED..=MAX_EARLY).contains(&record.len())
+        {
+            return;
+        }
+        if self.early.len() >= MAX_EARLY_RECORDS {
+            self.early.remove(0);
+        }
+        self.early.extend(Kept::new(record));
+    }
+
     /// Finished may have overtaken what it follows.
     fn try_early(&mut self, cx: &mut Surroundings<'_>) -> Result<(), Failure> {
         if self.expect != Expect::Finished || !self.cipher_changed || self.then.is_some() {
             return Ok(());
         }
-        match self.early.take() {
-            Some(mut early) => self.handle_sealed(cx, early.as_record()),
-            None => Ok(()),
+        for mut early in core::mem::take(&mut self.early) {
+            self.handle_sealed(cx, early.as_record())?;
         }
+        Ok(())
     }
 
     fn handle_fragments(
@@ -649,6 +663,8 @@ pub(crate) const FATAL: u8 = 2;
 const MAX_PLAINTEXT: u16 = 1 << 14;
 /// The longest record that is kept because it came too early: a Finished.
 const MAX_EARLY: usize = 256;
+/// How many of them.
+const MAX_EARLY_RECORDS: usize = 4;
 /// Not worth a record beside others.
 const MIN_FRAGMENT: usize = 32;
 /// IPv4's smallest reassembly buffer, less IP and UDP headers.
