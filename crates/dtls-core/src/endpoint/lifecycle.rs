@@ -264,44 +264,46 @@ impl Endpoint {
             });
     }
 
-    fn unlist_session(&mut self, number: u32, path: Path) {
+    pub(super) fn unlist_session(&mut self, number: u32, path: Path) {
         let hash = self.hasher.hash_one(path);
         if let Ok(entry) = self.sessions.find_entry(hash, |&other| other == number) {
             entry.remove();
         }
     }
 
-    /// A session's peer is at another address from now on. A session that stood there loses it.
+    /// A session's peer is at another address from now on. It has a connection id, so it need not be found by its
+    /// address; a session that stood there and has none keeps its own.
     pub(super) fn move_session(&mut self, number: u32, to: Path) {
         let Some(from) = self.slab.session(number).map(|session| session.path) else {
             return;
         };
-        if let Some(other) = self.find_session(to) {
-            // Its peer is reached again when it is heard of by its connection id; without one it is gone.
-            let keeps = self
-                .slab
-                .session(other)
-                .is_some_and(|session| !session.own_cid.is_empty());
-            self.unlist_session(other, to);
-            if !keeps {
-                let peer = self.slab.peer(other);
-                self.remove_session(other);
-                self.events.push_back(Event::Closed {
-                    peer,
-                    path: to,
-                    reason: CloseReason::Evicted,
-                });
-            }
-        }
         self.unlist_session(number, from);
         if let Some(session) = self.slab.session_mut(number) {
             session.path = to;
         }
-        self.list_session(number, to);
+        self.claim_address(number, to);
         self.stats.moved += 1;
         let peer = self.slab.peer(number);
         self.events.push_back(Event::Moved { peer, from, to });
         self.challenge(number);
+    }
+
+    /// Lists a session that has a connection id under its address, unless one without stands there.
+    pub(super) fn claim_address(&mut self, number: u32, path: Path) {
+        match self.find_session(path) {
+            Some(other) if !self.has_cid(other) => {}
+            Some(other) => {
+                self.unlist_session(other, path);
+                self.list_session(number, path);
+            }
+            None => self.list_session(number, path),
+        }
+    }
+
+    pub(super) fn has_cid(&self, number: u32) -> bool {
+        self.slab
+            .session(number)
+            .is_some_and(|session| !session.own_cid.is_empty())
     }
 
     /// One handshake more than allowed takes the place of another: of some drawn by lot, the oldest of

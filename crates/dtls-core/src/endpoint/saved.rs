@@ -84,9 +84,12 @@ impl Endpoint {
         if !cid.is_empty() && cid.as_slice().len() != usize::from(self.config.connection_id.len()) {
             return Err(RestoreError::OtherConnectionId);
         }
-        if self.find_session(path).is_some()
-            || !cid.is_empty() && self.find_cid(cid.as_slice()).is_some()
-        {
+        let other = self.find_session(path);
+        let clash = match other {
+            Some(other) => cid.is_empty() && !self.has_cid(other),
+            None => false,
+        };
+        if clash || !cid.is_empty() && self.find_cid(cid.as_slice()).is_some() {
             return Err(RestoreError::Exists);
         }
         if self.held >= self.config.sessions {
@@ -97,8 +100,13 @@ impl Endpoint {
             .insert(Entry::Session(session))
             .ok_or(RestoreError::Full)?;
         self.held += 1;
-        self.list_session(peer.slot(), path);
-        if !cid.is_empty() {
+        if cid.is_empty() {
+            if let Some(other) = other {
+                self.unlist_session(other, path);
+            }
+            self.list_session(peer.slot(), path);
+        } else {
+            self.claim_address(peer.slot(), path);
             let (slab, hasher) = (&self.slab, &self.hasher);
             self.by_cid
                 .insert_unique(hasher.hash_one(cid), peer.slot(), |&number| {
