@@ -350,7 +350,10 @@ impl Endpoint {
         }
         let capacity = self.slab.capacity().max(1);
         let mut fallback = None;
-        for _ in 0..SESSION_SEARCH {
+        for looked in 0..capacity {
+            if looked >= SESSION_SEARCH && fallback.is_some() {
+                break;
+            }
             let number = self.hand % capacity;
             self.hand = (number + 1) % capacity;
             let Some(session) = self.slab.session_mut(number) else {
@@ -382,5 +385,5 @@ const ALERT_ROOM: usize = record::HEADROOM + 2 + record::TAILROOM;
 const CID_ATTEMPTS: u32 = 32;
 /// Handshakes looked at to find one that gives way.
 const EVICTION_DRAWS: u32 = 16;
-/// Slots looked at to find a silent session.
+/// Slots looked at to find a silent session; more only where there was none at all.
 const SESSION_SEARCH: u32 = 256;
