@@ -30,8 +30,8 @@ pub struct Config {
     pub linger: Duration,
     /// How often a flight is sent again because the peer repeats itself.
     pub repeats: u8,
-    /// Handshakes at the same time. One more takes the place of another: of that among some drawn by lot whose source
-    /// has most, the oldest.
+    /// Handshakes at the same time. One more takes the place of another: among some drawn by lot, of the one whose source
+    /// has most, the oldest; those younger than [`first_wait`](Self::first_wait) only if all are.
     pub handshakes: usize,
     /// Sessions held. One more takes the place of one that was silent for long.
     pub sessions: usize,

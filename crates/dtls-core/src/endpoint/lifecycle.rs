@@ -307,12 +307,13 @@ impl Endpoint {
     }
 
     /// One handshake more than allowed takes the place of another: of some drawn by lot, the oldest of
-    /// the source that has most. So a flood from few addresses evicts itself.
+    /// the source that has most, among those that had time for a round trip. So a flood from few addresses evicts itself,
+    /// and one from many does not evict the devices that sit behind one address.
     pub(super) fn make_room_for_handshake(&mut self, now: Instant) {
         if self.listed.len() < self.config.handshakes.max(1) {
             return;
         }
-        let mut victim: Option<(u32, (u32, core::cmp::Reverse<Instant>))> = None;
+        let mut victim: Option<(u32, Weight)> = None;
         let count = u32::try_from(self.listed.len()).unwrap_or(u32::MAX);
         for _ in 0..EVICTION_DRAWS {
             let at = usize::try_from(self.rng.below(count)).unwrap_or_default();
@@ -326,7 +327,10 @@ impl Endpoint {
                 continue;
             }
             let crowd = self.sources.get(&source(machine.path)).copied();
+            let had_time =
+                now + self.config.handshake_timeout >= machine.deadline + self.config.first_wait;
             let weight = (
+                had_time,
                 crowd.unwrap_or_default(),
                 core::cmp::Reverse(machine.deadline),
             );
@@ -378,6 +382,9 @@ impl Endpoint {
         }
     }
 }
+
+/// Which handshake gives way first: one that had time, of the largest crowd, the oldest.
+type Weight = (bool, u32, core::cmp::Reverse<Instant>);
 
 /// Room for a sealed alert.
 const ALERT_ROOM: usize = record::HEADROOM + 2 + record::TAILROOM;
