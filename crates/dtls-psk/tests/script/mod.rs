@@ -12,6 +12,7 @@
 mod client;
 mod crypto;
 mod harness;
+pub mod sequences;
 mod server;
 
 pub use client::{Client, KeyShare, PskShare};
