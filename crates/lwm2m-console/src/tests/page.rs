@@ -389,6 +389,19 @@ async fn a_thousand_devices_at_once() {
         // One for each quarter of a second of the bursts, in two parts.
         let after = browser.run(&format!("return {listed}")).as_u64().unwrap();
         assert!(after - before <= 20, "{} requests", after - before);
+
+        // One of them sends nothing but garbage: the page says so, a few times, and stays usable.
+        browser.click("meter-0001");
+        browser.see("Sensor Value");
+        for n in 0..1000 {
+            let garbage = json!({"path": "/3303/0/5700", "problem": format!("garbage {n}")});
+            fake.emit(Some("meter-0001"), "observation.notified", Data::Other(garbage));
+        }
+        browser.see("cannot be read");
+        browser.click("Read all");
+        browser.see("21.5");
+        let told = browser.run("return document.querySelectorAll('.toast').length");
+        assert!(told.as_u64().unwrap() <= 4, "{told}");
     })
     .await;
 }
