@@ -5,9 +5,11 @@ use core::net::IpAddr;
 use dtls_core::{Alert, Failure, FailureReason, Role};
 use sha2::{Digest as _, Sha256};
 use x509_cert::certificate::Version;
-use x509_cert::der::asn1::ObjectIdentifier;
-use x509_cert::der::{Decode as _, Encode as _, Tag, Tagged as _};
-use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
+use x509_cert::der::oid::AssociatedOid;
+use x509_cert::der::{
+    Decode as _, DecodeValue, Encode as _, FixedTag, Header, Reader, Tag, TagNumber, Tagged as _,
+};
 use x509_cert::ext::pkix::{
     BasicConstraints, ExtendedKeyUsage, KeyUsage, NameConstraints, SubjectAltName,
 };
@@ -72,7 +74,7 @@ impl<'a> Certificate<'a> {
             let purposes = purposes.as_ref().map(|(_, list)| list.0.as_slice());
             purposes.is_none_or(|list| list.contains(&purpose))
         };
-        let alternatives = tbs.get_extension::<SubjectAltName>()?;
+        let alternatives = tbs.get_extension::<Alternatives>()?;
         let constrains_names = tbs.get_extension::<NameConstraints>()?.is_some();
         let common_name = common_name(tbs.subject());
         Ok(Self {
@@ -90,9 +92,7 @@ impl<'a> Certificate<'a> {
             client_auth: allows(CLIENT_AUTH),
             server_auth: allows(SERVER_AUTH),
             common_name,
-            alternatives: alternatives
-                .map(|(_, names)| names.0.iter().filter_map(alternative).collect())
-                .unwrap_or_default(),
+            alternatives: alternatives.map(|(_, names)| names.0).unwrap_or_default(),
             fields,
         })
     }
@@ -236,18 +236,52 @@ fn common_name(subject: &Name) -> Option<String> {
     }
 }
 
-fn alternative(name: &GeneralName) -> Option<Alternative> {
-    Some(match name {
-        GeneralName::DnsName(name) => Alternative::Dns(text(name.as_bytes())?),
-        GeneralName::UniformResourceIdentifier(name) => Alternative::Uri(text(name.as_bytes())?),
-        GeneralName::IpAddress(bytes) => {
-            let bytes = bytes.as_bytes();
-            let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-            let sixteen = <[u8; 16]>::try_from(bytes).map(IpAddr::from);
-            Alternative::Ip(four.or(sixteen).ok()?)
+/// SubjectAltName without what cannot name a server or a device. The type of the same name in `x509-cert` keeps everything, at
+/// more than a hundred bytes for each two.
+struct Alternatives(Vec<Alternative>);
+
+impl AssociatedOid for Alternatives {
+    const OID: ObjectIdentifier = SubjectAltName::OID;
+}
+
+impl FixedTag for Alternatives {
+    const TAG: Tag = Tag::Sequence;
+}
+
+impl<'a> DecodeValue<'a> for Alternatives {
+    type Error = x509_cert::der::Error;
+
+    fn decode_value<R: Reader<'a>>(reader: &mut R, _: Header) -> Result<Self, Self::Error> {
+        let mut names = Vec::new();
+        while !reader.is_finished() {
+            let name = AnyRef::decode(reader)?;
+            names.extend(alternative(name.tag(), name.value()));
         }
-        _ => return None,
-    })
+        Ok(Self(names))
+    }
+}
+
+/// RFC 5280 §4.2.1.6.
+fn alternative(tag: Tag, value: &[u8]) -> Option<Alternative> {
+    match tag {
+        // An IA5String is ASCII.
+        DNS_NAME | URI if !value.is_ascii() => None,
+        DNS_NAME => text(value).map(Alternative::Dns),
+        URI => text(value).map(Alternative::Uri),
+        IP_ADDRESS => {
+            let four = <[u8; 4]>::try_from(value).map(IpAddr::from);
+            let sixteen = <[u8; 16]>::try_from(value).map(IpAddr::from);
+            four.or(sixteen).ok().map(Alternative::Ip)
+        }
+        _ => None,
+    }
+}
+
+const fn context_specific(number: u32) -> Tag {
+    Tag::ContextSpecific {
+        constructed: false,
+        number: TagNumber(number),
+    }
 }
 
 /// Text that can be a name: not empty, nothing that cannot be seen.
@@ -295,6 +329,9 @@ impl From<CertificateError> for Failure {
     }
 }
 
+const DNS_NAME: Tag = context_specific(2);
+const URI: Tag = context_specific(6);
+const IP_ADDRESS: Tag = context_specific(7);
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
