@@ -74,6 +74,10 @@ pub struct Transmit {
 /// What the stack asks of the world. Its result comes back by ticket.
 #[derive(Debug)]
 #[non_exhaustive]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are of the large kind"
+)]
 pub enum Effect {
     /// Run `op` on partition `partition` of the registry and hand the outcome to
     /// [`ServerStack::handle_registry`](crate::ServerStack::handle_registry).

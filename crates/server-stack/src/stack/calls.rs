@@ -104,6 +104,16 @@ impl ServerStack {
         self.pump(now);
     }
 
+    /// Takes the calls back that wait for a session of an identity, because the device is heard elsewhere by now; no event
+    /// follows.
+    pub fn withdraw_waiting(&mut self, identity: &Identity) -> Vec<CallId> {
+        let calls = self.waiting.get(identity).cloned().unwrap_or_default();
+        for &call in &calls {
+            self.forget(call);
+        }
+        calls
+    }
+
     /// The calls to the sessions of an identity, without those to the `newest` ones, and those that wait for a session
     /// unless there is one.
     fn calls_of(&self, identity: &Identity, newest: usize) -> Vec<CallId> {

@@ -54,7 +54,7 @@ impl Secured {
         self.listeners.contains(&listener)
     }
 
-    /// The DTLS endpoint's ticket, if it is one of this shard.
+    /// Whether a handshake with this identity is being begun.
     fn is_asking_for(&self, wanted: &Identity) -> bool {
         let asked = self.asked.values().any(|(_, identity)| identity == wanted);
         asked || self.wanted.values().any(|identity| identity == wanted)
@@ -315,13 +315,15 @@ impl ServerStack {
             return;
         };
         let overhead = Endpoint::HEADROOM + Endpoint::TAILROOM;
-        let mut info = coap_endpoint::PeerInfo::default();
-        info.local_endpoint = listener;
-        info.verified = true;
-        info.max_datagram = secured
-            .max_datagram
-            .saturating_sub(overhead)
-            .min(max_plaintext);
+        let info = coap_endpoint::PeerInfo {
+            local_endpoint: listener,
+            verified: true,
+            max_datagram: secured
+                .max_datagram
+                .saturating_sub(overhead)
+                .min(max_plaintext),
+            ..Default::default()
+        };
         self.coap.open_peer(now, coap, info);
         secured.sessions.insert(Session {
             dtls,
