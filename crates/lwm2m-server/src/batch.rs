@@ -73,7 +73,7 @@ impl Listener {
     pub(crate) fn receive(
         &self,
         inbox: &mut Inbox,
-        mut take: impl FnMut(SocketAddr, &[u8]),
+        mut take: impl FnMut(SocketAddr, &mut [u8]),
     ) -> usize {
         let Inbox { memory, meta } = inbox;
         let mut chunks = memory.chunks_mut(LONGEST);
@@ -88,9 +88,9 @@ impl Listener {
             // An ICMP error about a datagram sent earlier says nothing about what is to be read.
             Err(_) => return 1,
         };
-        for (meta, buffer) in meta.iter().zip(&buffers).take(count) {
-            let bytes = buffer.get(..meta.len).unwrap_or_default();
-            for datagram in bytes.chunks(meta.stride.max(1)) {
+        for (meta, buffer) in meta.iter().zip(&mut buffers).take(count) {
+            let bytes = buffer.get_mut(..meta.len).unwrap_or_default();
+            for datagram in bytes.chunks_mut(meta.stride.max(1)) {
                 take(meta.addr, datagram);
             }
         }

@@ -5,7 +5,7 @@ use coap_endpoint::Failure;
 use lwm2m_model::Node;
 use lwm2m_model::payload::{PayloadError, Quirk, Timestamped};
 use lwm2m_ops::{IllegalRequest, Refused};
-use server_stack::CallFailure;
+use server_stack::{CallFailure, SessionEnd};
 
 /// How a call to a device is made.
 #[derive(Clone, Debug)]
@@ -106,6 +106,12 @@ pub enum CallError {
     /// The exchange with the device broke.
     #[error("the exchange failed: {0}")]
     Exchange(Failure),
+    /// The device has no security session, and none came about in time.
+    #[error("the device has no security session, and none came about in time")]
+    NoSession,
+    /// The security session with the device ended while the call ran.
+    #[error("the security session with the device ended: {0}")]
+    SessionEnded(SessionEnd),
     /// The device registered anew or left while the call ran.
     #[error("the device registered anew or left while the call ran")]
     Cancelled,
@@ -141,6 +147,8 @@ impl CallError {
             Self::Payload(_) => "payload_not_decodable",
             Self::Timeout => "timeout",
             Self::Exchange(_) => "exchange_failed",
+            Self::NoSession => "no_session",
+            Self::SessionEnded(_) => "session_ended",
             Self::Cancelled => "cancelled",
             Self::NotObserved => "not_observed",
             Self::Overloaded => "overloaded",
@@ -165,6 +173,8 @@ impl From<CallFailure> for CallError {
             CallFailure::NoReply(Failure::NoAcknowledgement | Failure::NoResponse) => Self::Timeout,
             CallFailure::NoReply(Failure::PeerClosed | Failure::Cancelled)
             | CallFailure::Cancelled => Self::Cancelled,
+            CallFailure::NoSession => Self::NoSession,
+            CallFailure::SessionEnded(end) => Self::SessionEnded(end),
             CallFailure::NoReply(failure) => Self::Exchange(failure),
             CallFailure::Unexpected(unexpected) => Self::UnexpectedCode(unexpected.code),
             _ => Self::Overloaded,

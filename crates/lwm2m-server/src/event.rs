@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use coap_codec::Code;
+use lwm2m_identity::Identity;
 use lwm2m_model::{Node, Path};
 use registry_core::{Diff, Registration, Removal};
 
@@ -122,6 +123,67 @@ pub enum EventKind {
         /// From when it was asked for.
         took: Duration,
     },
+    /// A device has proven who it is.
+    #[non_exhaustive]
+    SessionOpened {
+        /// What it has proven.
+        identity: Identity,
+        /// Where it is.
+        address: SocketAddr,
+        /// The cipher suite.
+        suite: dtls_core::CipherSuite,
+        /// Whether it went on with an earlier session.
+        resumed: bool,
+        /// Whether it may change its address.
+        connection_id: bool,
+    },
+    /// A device with a connection id has another address.
+    #[non_exhaustive]
+    SessionMoved {
+        /// Who.
+        identity: Identity,
+        /// Where it was.
+        from: SocketAddr,
+        /// Where it is.
+        to: SocketAddr,
+    },
+    /// A session is over.
+    #[non_exhaustive]
+    SessionClosed {
+        /// Whose it was.
+        identity: Identity,
+        /// Where it was.
+        address: SocketAddr,
+        /// The reason's stable name.
+        reason: &'static str,
+        /// The reason in words.
+        detail: String,
+    },
+    /// A DTLS handshake failed. The device was told less.
+    #[non_exhaustive]
+    HandshakeFailed {
+        /// With whom.
+        address: SocketAddr,
+        /// The reason's stable name.
+        reason: &'static str,
+        /// The reason in words, with a hint where one is known.
+        detail: String,
+        /// Refusals before this one that were only counted, because there were too many
+        /// ([`Config::refusals_per_second`](crate::Config::refusals_per_second)).
+        untold: u64,
+    },
+    /// The security file has changed and was taken over.
+    #[non_exhaustive]
+    SecurityReloaded {
+        /// Endpoints of which something has changed.
+        changed: usize,
+    },
+    /// The security file has changed and cannot be taken over; all is as before.
+    #[non_exhaustive]
+    SecurityRefused {
+        /// Why.
+        detail: String,
+    },
     /// The server stops.
     ShuttingDown,
 }
@@ -158,7 +220,16 @@ impl EventKind {
                 ..
             } => node(value).saturating_add(problem.as_ref().map_or(0, String::capacity)),
             Self::ObservationEnded { reason, .. } => reason.capacity(),
-            Self::OperationDone { .. } | Self::ShuttingDown => 0,
+            Self::SessionOpened { identity, .. } | Self::SessionMoved { identity, .. } => {
+                names(identity)
+            }
+            Self::SessionClosed {
+                identity, detail, ..
+            } => names(identity).saturating_add(detail.capacity()),
+            Self::HandshakeFailed { detail, .. } | Self::SecurityRefused { detail } => {
+                detail.capacity()
+            }
+            Self::OperationDone { .. } | Self::SecurityReloaded { .. } | Self::ShuttingDown => 0,
         }
     }
 
@@ -174,7 +245,26 @@ impl EventKind {
             Self::ObservationEnded { .. } => "observation.ended",
             Self::OperationDone { .. } => "operation.done",
             Self::OperationFailed { .. } => "operation.failed",
+            Self::SessionOpened { .. } => "session.opened",
+            Self::SessionMoved { .. } => "session.moved",
+            Self::SessionClosed { .. } => "session.closed",
+            Self::HandshakeFailed { .. } => "handshake.failed",
+            Self::SecurityReloaded { .. } => "security.reloaded",
+            Self::SecurityRefused { .. } => "security.refused",
             Self::ShuttingDown => "server.stopping",
         }
+    }
+}
+
+/// Bytes of an identity beside itself.
+fn names(identity: &Identity) -> usize {
+    match identity {
+        Identity::Psk { identity } => identity.len(),
+        Identity::RawPublicKey { key } => key.len(),
+        Identity::X509 { names } => {
+            let lengths = names.iter().map(String::capacity);
+            lengths.fold(size_of_val(names.as_slice()), usize::saturating_add)
+        }
+        _ => 0,
     }
 }

@@ -4,13 +4,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use coap_codec::{Code, ContentFormat};
+use dtls_core::{Answer, Failure, FailureReason, Question, Suites};
+use lwm2m_identity::{ApplyError, Closure, CredentialRecord, Identity, Warning};
 use lwm2m_model::payload::{self, Shape};
 use lwm2m_model::{Context, Lwm2mVersion, Models, Path};
 use lwm2m_ops::{Downlink, ObjectList, Observe, Reply};
 use registry_core::{Op, Outcome, Registration, partition_of};
-use sansio::Ticket;
-use server_stack::{CallFailure, CallId, ServerStack, Target};
+use sansio::{Instant, Ticket};
+use server_stack::{CallFailure, CallId, Destination, Event, ServerStack, Target};
 use tokio::sync::{mpsc, oneshot};
 use tracing::field;
 
@@ -25,6 +28,8 @@ use crate::observations::Observations;
 use crate::operation::Underway;
 use crate::partition::{Partition, Sink};
 use crate::refusals::Refusals;
+use crate::security::{Changes, Keeper, Later, reason_name};
+use crate::server::MAX_FORWARDED;
 use crate::shard::{CallCommand, Command, FirstReply, Fleet};
 
 /// What all parts of a server share.
@@ -36,6 +41,9 @@ pub(crate) struct Shared {
     pub(crate) partitions: OnceLock<Vec<Arc<Partition>>>,
     pub(crate) clock: Clock,
     pub(crate) addresses: Vec<SocketAddr>,
+    /// How many of the addresses are without security: the first ones.
+    pub(crate) secured: usize,
+    pub(crate) keeper: Keeper,
     pub(crate) started_at: SystemTime,
     pub(crate) refusals: Refusals,
     pub(crate) call_queue: u64,
@@ -49,6 +57,8 @@ pub(crate) struct ShardLink {
     pub(crate) commands: mpsc::UnboundedSender<Command>,
     /// Calls that somebody waits for.
     pub(crate) waiting: AtomicU64,
+    /// Datagrams of other shards that it has not taken.
+    pub(crate) forwarded: AtomicU64,
     pub(crate) counters: Arc<Counters>,
 }
 
@@ -119,7 +129,11 @@ impl Shared {
             endpoints: self
                 .addresses
                 .iter()
-                .map(|address| format!("coap://{address}"))
+                .enumerate()
+                .map(|(number, address)| match number < self.secured {
+                    true => format!("coap://{address}"),
+                    false => format!("coaps://{address}"),
+                })
                 .collect(),
             addresses: self.addresses.clone(),
             started_at: self.started_at,
@@ -162,31 +176,40 @@ impl Shared {
         if self.stopping.load(Ordering::Relaxed) {
             return Err(CallError::ShuttingDown);
         }
-        let shard = self
-            .shards
-            .get(usize::from(device.route()))
-            .ok_or(CallError::ShuttingDown)?;
-        let mut waiting = Waiting::enter(shard, call, self.call_queue)?;
-        let (reply, answered) = oneshot::channel();
-        let command = CallCommand {
-            call,
-            target: target(device),
-            root: device.objects().root,
-            operation,
-            timeout,
-            reply,
-        };
-        shard
-            .commands
-            .send(Command::Call(Box::new(command)))
-            .map_err(|_| CallError::ShuttingDown)?;
-        match tokio::time::timeout(timeout, answered).await {
-            Ok(Ok(first)) => {
-                waiting.answered = true;
-                Ok(first)
+        let endpoint = device.endpoint().to_owned();
+        let mut device = device.clone();
+        let until = tokio::time::Instant::now() + timeout;
+        loop {
+            let shard = self
+                .shards
+                .get(usize::from(device.route()))
+                .ok_or(CallError::ShuttingDown)?;
+            let mut waiting = Waiting::enter(shard, call, self.call_queue)?;
+            let (reply, answered) = oneshot::channel();
+            let left = until.saturating_duration_since(tokio::time::Instant::now());
+            let command = CallCommand {
+                call,
+                device: destination(&device),
+                root: device.objects().root,
+                operation: operation.clone(),
+                timeout: left,
+                reply,
+            };
+            shard
+                .commands
+                .send(Command::Call(Box::new(command)))
+                .map_err(|_| CallError::ShuttingDown)?;
+            match tokio::time::timeout_at(until, answered).await {
+                Ok(Ok(Some(first))) => {
+                    waiting.answered = true;
+                    return Ok(first);
+                }
+                Ok(Ok(None)) => waiting.answered = true,
+                Ok(Err(_)) => return Err(CallError::ShuttingDown),
+                Err(_) => return Err(CallError::Timeout),
             }
-            Ok(Err(_)) => Err(CallError::ShuttingDown),
-            Err(_) => Err(CallError::Timeout),
+            // It waited for a session, and the device came in by another shard.
+            device = self.device(&endpoint).ok_or(CallError::Cancelled)?;
         }
     }
 
@@ -456,14 +479,100 @@ impl Shared {
     /// Ends what is under way with a device at a place where it is no more.
     fn leave(&self, device: &Registration, why: &str) {
         self.observations.reset(device.endpoint(), why);
-        self.tell(device.route(), Command::CancelTarget(target(device)));
+        self.tell(device.route(), Command::Leave(destination(device)));
     }
 
-    fn tell(&self, route: u16, command: Command) {
+    /// A device is heard at another address, or by another shard.
+    fn moved(&self, from: &Registration, to: &Registration) {
+        let identity = to.identity();
+        if identity.is_none() || from.route() != to.route() {
+            self.leave(from, "the device moved to another address");
+        } else {
+            // Without a new session it is the same device, and goes on with what it does.
+            self.tell(to.route(), Command::CancelFormer(identity));
+        }
+    }
+
+    pub(crate) fn tell(&self, route: u16, command: Command) {
         if let Some(shard) = self.shards.get(usize::from(route)) {
             // A shard that is gone has no calls any more.
             let _ = shard.commands.send(command);
         }
+    }
+
+    /// Changes what endpoints may prove, and ends what stands on what is no longer good, on every shard.
+    pub(crate) async fn change_security(
+        &self,
+        changes: Changes,
+    ) -> Result<Vec<Warning>, ApplyError> {
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.keeper.records().apply(changes).await {
+            Ok(applied) => {
+                self.close(applied.closures);
+                Ok(applied.warnings)
+            }
+            Err(error) => {
+                if let ApplyError::Unknown { closures } = &error {
+                    self.close(closures.clone());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn close(&self, closures: Vec<Closure>) {
+        let closures: Arc<[Closure]> = closures.into();
+        if closures.is_empty() {
+            return;
+        }
+        for shard in &self.shards {
+            let _ = shard.commands.send(Command::Revoke(Arc::clone(&closures)));
+        }
+        for closure in closures.iter() {
+            if let Some(partition) = self.partition(&closure.endpoint) {
+                let closure = closure.clone();
+                partition.run(self.clock.now(), NOBODY, Op::Revoke { closure });
+            }
+        }
+    }
+
+    /// The device that came in by an identity.
+    fn of_identity(&self, identity: &Identity) -> Option<Registration> {
+        self.partitions()
+            .iter()
+            .find_map(|partition| partition.peek(|it| it.by_identity(identity).cloned()))
+    }
+
+    /// Tells of a handshake that failed, unless there are too many, with what an operator may have done wrong.
+    fn handshake_failed(&self, address: SocketAddr, failure: Failure) {
+        let now: Instant = self.clock.now();
+        let (Some(untold), Some(shared)) = (self.refusals.admit(now), self.this.upgrade()) else {
+            return;
+        };
+        tokio::spawn(async move {
+            let reason = reason_name(&failure.reason);
+            let mut detail = failure.reason.to_string();
+            if let FailureReason::UnknownPskIdentity { identity }
+            | FailureReason::WrongPsk { identity } = failure.reason
+            {
+                detail.push_str(&format!(" (identity \"{}\")", identity.escape_ascii()));
+                let hint = shared.keeper.records().hint(Bytes::from(identity)).await;
+                if let Some(hint) = hint {
+                    detail.push_str(": ");
+                    detail.push_str(&hint);
+                }
+            }
+            tracing::warn!(event = "handshake.failed", %address, reason, detail, untold);
+            let kind = EventKind::HandshakeFailed {
+                address,
+                reason,
+                detail,
+                untold,
+            };
+            shared.hub.publish(None, None, kind);
+        });
     }
 
     pub(crate) fn fresh_call(&self) -> CallId {
@@ -549,8 +658,8 @@ impl Sink for Weak<Shared> {
                 diff,
                 ..
             } => {
-                if diff.address {
-                    shared.leave(&previous, "the device moved to another address");
+                if diff.address || previous.route() != registration.route() {
+                    shared.moved(&previous, &registration);
                 }
                 tracing::debug!(
                     event = "registration.updated",
@@ -619,6 +728,7 @@ impl Fleet for Weak<Shared> {
         let Some((endpoint, path)) = shared.observations.find(call) else {
             return;
         };
+        let cancelled = matches!(result, Err(CallFailure::Cancelled));
         let (node, problem) = match (result, shared.device(&endpoint)) {
             (Err(failure), _) => (None, Some(failure.to_string())),
             (_, None) => (None, Some("the device is not registered".to_owned())),
@@ -628,6 +738,8 @@ impl Fleet for Weak<Shared> {
             },
         };
         if last {
+            // Its session gave way to a new one, in which the device does not know of it.
+            let again = cancelled.then(|| shared.device(&endpoint)).flatten();
             let reason = problem.unwrap_or_else(|| "the device ended it".to_owned());
             shared.observations.stopped(call, reason.clone());
             shared.publish(
@@ -635,6 +747,9 @@ impl Fleet for Weak<Shared> {
                 call,
                 EventKind::ObservationEnded { path, reason },
             );
+            if let Some(device) = again {
+                shared.observe_again(device);
+            }
             return;
         }
         shared.observations.value(call, node.clone());
@@ -662,6 +777,123 @@ impl Fleet for Weak<Shared> {
             },
         );
     }
+
+    fn session(&self, event: Event) {
+        let Some(shared) = self.upgrade() else { return };
+        let (identity, kind) = match event {
+            Event::SessionOpened {
+                identity,
+                target,
+                suite,
+                resumed,
+                connection_id,
+                ..
+            } => {
+                let address = target.address;
+                let mode = identity.mode();
+                tracing::info!(event = "session.opened", %address, mode, %suite, resumed, connection_id);
+                let kind = EventKind::SessionOpened {
+                    identity: identity.clone(),
+                    address,
+                    suite,
+                    resumed,
+                    connection_id,
+                };
+                (identity, kind)
+            }
+            Event::SessionMoved {
+                identity, from, to, ..
+            } => {
+                let (from, to) = (from.address, to.address);
+                tracing::info!(event = "session.moved", %from, %to);
+                let kind = EventKind::SessionMoved {
+                    identity: identity.clone(),
+                    from,
+                    to,
+                };
+                (identity, kind)
+            }
+            Event::SessionClosed {
+                identity,
+                target,
+                reason,
+                ..
+            } => {
+                let address = target.address;
+                tracing::info!(event = "session.closed", %address, reason = reason.as_str());
+                let kind = EventKind::SessionClosed {
+                    identity: identity.clone(),
+                    address,
+                    reason: reason.as_str(),
+                    detail: reason.to_string(),
+                };
+                (identity, kind)
+            }
+            Event::HandshakeFailed {
+                target, failure, ..
+            } => return shared.handshake_failed(target.address, failure),
+            _ => return,
+        };
+        let device = shared.of_identity(&identity);
+        let endpoint = device.as_ref().map(Registration::endpoint);
+        let resumed = matches!(kind, EventKind::SessionOpened { resumed: true, .. });
+        shared.hub.publish(endpoint, None, kind);
+        // After a full handshake the device registers, and is asked then.
+        if let Some(device) = device.filter(|_| resumed) {
+            shared.observe_again(device);
+        }
+    }
+
+    fn answer(&self, question: Question) -> Later<Answer> {
+        match self.upgrade() {
+            Some(shared) => shared.keeper.answer(question),
+            None => Box::pin(std::future::ready(Answer::Psk(None))),
+        }
+    }
+
+    fn client(&self, identity: &Identity) -> Later<Option<Arc<dyn Suites>>> {
+        match self.upgrade() {
+            Some(shared) => shared.keeper.client(identity),
+            None => Box::pin(std::future::ready(None)),
+        }
+    }
+
+    fn owner(&self, identity: Identity) -> Later<Option<CredentialRecord>> {
+        match self.upgrade() {
+            Some(shared) => {
+                let owner = shared.keeper.records().owner(identity);
+                Box::pin(async move { owner.await.ok().flatten() })
+            }
+            None => Box::pin(std::future::ready(None)),
+        }
+    }
+
+    fn tell(&self, shard: u16, command: Command) {
+        if let Some(shared) = self.upgrade() {
+            shared.tell(shard, command);
+        }
+    }
+
+    fn forward(&self, shard: u16, from: Target, datagram: &[u8]) {
+        let Some(shared) = self.upgrade() else { return };
+        let Some(link) = shared.shards.get(usize::from(shard)) else {
+            return;
+        };
+        if link.forwarded.fetch_add(1, Ordering::Relaxed) >= MAX_FORWARDED {
+            link.forwarded.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let command = Command::Datagram(from, datagram.to_vec());
+        let _ = link.commands.send(command);
+    }
+
+    fn forwarded(&self, shard: u16) {
+        if let Some(shared) = self.upgrade()
+            && let Some(link) = shared.shards.get(usize::from(shard))
+        {
+            link.forwarded.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A request on the registration interface that was not accepted.
@@ -680,10 +912,14 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-fn target(device: &Registration) -> Target {
-    Target {
-        local_endpoint: device.local_endpoint(),
-        address: device.address(),
+fn destination(device: &Registration) -> Destination {
+    Destination {
+        target: Target {
+            local_endpoint: device.local_endpoint(),
+            address: device.address(),
+        },
+        identity: device.identity(),
+        listens: !device.queue_mode(),
     }
 }
 

@@ -4,11 +4,13 @@ use std::time::SystemTime;
 
 use coap_codec::ContentFormat;
 use coap_codec::link::Links;
+use lwm2m_identity::{ApplyError, DeviceRecord, Security, Warning};
 use lwm2m_model::payload::{self, NewInstance, Shape};
 use lwm2m_model::{Models, Node, Path};
 use lwm2m_ops::{
     Arguments, Create, Delete, Discover, Execute, Observe, Read, Reply, Write, WriteMode,
 };
+use lwm2m_store::Down;
 use registry_core::Registration;
 
 use crate::call::{CallError, CallOptions, DiscoveredLink, ReadAnswer};
@@ -288,6 +290,73 @@ impl Handle {
     /// What is observed of an endpoint, with the last values.
     pub fn observations(&self, endpoint: &str) -> Vec<ObservationInfo> {
         self.shared.observations.of(endpoint)
+    }
+}
+
+/// Who may speak for an endpoint. Secrets are not among it: they can be set and never read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SecurityEntry {
+    /// The endpoint.
+    pub endpoint: String,
+    /// What it may prove; `None` for a record that cannot be read, which admits nobody.
+    pub record: Option<DeviceRecord>,
+}
+
+/// Who may come in, and by which credential.
+impl Handle {
+    /// Sets what an endpoint may prove: one [`Security::NoSec`], or credentials of which any one is enough, or nothing,
+    /// which locks it. What came in by what is no longer good ends at once: sessions, connection ids, registrations, calls.
+    ///
+    /// # Errors
+    /// [`ApplyError`]: a credential of another endpoint, one that cannot be kept, or a store that fails.
+    pub async fn set_security(
+        &self,
+        endpoint: &str,
+        security: &[Security],
+    ) -> Result<Vec<Warning>, ApplyError> {
+        let change = (endpoint.to_owned(), Some(security.to_vec()));
+        self.shared.change_security(vec![change]).await
+    }
+
+    /// Removes the record of an endpoint; what came in by it ends at once.
+    ///
+    /// # Errors
+    /// As [`set_security`](Self::set_security).
+    pub async fn remove_security(&self, endpoint: &str) -> Result<(), ApplyError> {
+        let change = (endpoint.to_owned(), None);
+        self.shared.change_security(vec![change]).await.map(drop)
+    }
+
+    /// What an endpoint may prove, without secrets; `None` if it has no record.
+    ///
+    /// # Errors
+    /// [`Down`] if the store does not know at the moment.
+    pub async fn security(&self, endpoint: &str) -> Result<Option<SecurityEntry>, Down> {
+        let records = self.shared.keeper.records();
+        let record = records.device(endpoint.to_owned()).await?;
+        Ok(record.map(|record| entry(&record)))
+    }
+
+    /// The records after the endpoint `after`, in the order of the names' bytes, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Down`] if the store does not know at the moment.
+    pub async fn list_security(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<SecurityEntry>, Down> {
+        let records = self.shared.keeper.records();
+        let found = records.list(after.map(str::to_owned), limit).await?;
+        Ok(found.iter().map(entry).collect())
+    }
+}
+
+fn entry(record: &lwm2m_store::Record) -> SecurityEntry {
+    SecurityEntry {
+        endpoint: String::from_utf8_lossy(&record.key.key).into_owned(),
+        record: DeviceRecord::decode(&record.value).ok(),
     }
 }
 

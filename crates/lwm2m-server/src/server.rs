@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
+use dtls_core::ConnectionIdPolicy;
 use lwm2m_model::Models;
 use lwm2m_store::Store;
 use registry_core::{REGISTRATION_KIND, Registry, partition_of};
@@ -18,6 +19,8 @@ use crate::hub::Hub;
 use crate::observations::Observations;
 use crate::partition::{Effects, Partition, Sink};
 use crate::refusals::Refusals;
+use crate::reload::Watched;
+use crate::security::{Keeper, x509_names};
 use crate::shard::{Command, Fleet, Shard, Surroundings};
 use crate::{Config, EventKind, Handle, socket};
 
@@ -29,6 +32,9 @@ pub struct Server {
     /// Timers of the partitions; aborted with the server.
     _timers: JoinSet<()>,
 }
+
+/// Datagrams for another shard that wait there; more are lost, as on the way.
+pub(crate) const MAX_FORWARDED: u64 = 1024;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +58,12 @@ pub enum StartError {
     /// The store cannot be read.
     #[error("the store cannot be read")]
     Store,
+    /// The server's own key cannot be used.
+    #[error("the server's own key cannot be used: {0}")]
+    Credentials(#[from] dtls_ecdsa::CredentialError),
+    /// The security file cannot be taken over.
+    #[error("{0}")]
+    SecurityFile(String),
 }
 
 impl Server {
@@ -66,6 +78,14 @@ impl Server {
         S: Store + Clone + 'static,
     {
         let clock = Clock::start();
+        let keeper = Keeper::new(
+            Arc::new(store.clone()),
+            config.security.credentials.clone(),
+            config.security.anchors.clone(),
+        );
+        let suites = keeper.suites()?;
+        let watched = config.security.file.clone().map(Watched::open);
+        let watched = watched.transpose().map_err(StartError::SecurityFile)?;
         let (addresses, mut sockets) = bind(&config)?;
         let shards = sockets.len();
         let mut receivers = Vec::new();
@@ -76,6 +96,7 @@ impl Server {
                 ShardLink {
                     commands,
                     waiting: AtomicU64::new(0),
+                    forwarded: AtomicU64::new(0),
                     counters: Arc::default(),
                 }
             })
@@ -87,7 +108,9 @@ impl Server {
             shards: links,
             partitions: OnceLock::new(),
             clock,
+            secured: addresses.len().saturating_sub(config.coaps.len()),
             addresses,
+            keeper,
             started_at: SystemTime::now(),
             refusals: Refusals::new(config.refusals_per_second),
             call_queue: u64::try_from(config.call_queue).unwrap_or(u64::MAX),
@@ -105,6 +128,27 @@ impl Server {
             let mut stack = config.stack.clone();
             stack.shard = u16::try_from(number).unwrap_or_default();
             stack.partitions = config.partitions.max(1);
+            let plain = u16::try_from(shared.secured).unwrap_or(u16::MAX);
+            let all = u16::try_from(shared.addresses.len()).unwrap_or(u16::MAX);
+            let mut prefix = 0;
+            if plain < all {
+                let security = &config.security;
+                let mut secured =
+                    server_stack::Security::new((plain..all).collect(), suites.clone());
+                secured.dtls = security.dtls.clone();
+                secured.x509_names = x509_names;
+                secured.sessions_per_identity = security.sessions_per_identity;
+                let mark = mark(stack.shard, shards);
+                secured.dtls.connection_id = match security.connection_id {
+                    0 => ConnectionIdPolicy::Off,
+                    len => {
+                        prefix = mark.len();
+                        ConnectionIdPolicy::receive(len.max(4), &mark)
+                    }
+                };
+                stack.security = Some(secured);
+            }
+            let own = stack.shard;
             let fleet: Arc<dyn Fleet> = Arc::new(Arc::downgrade(&shared));
             let shard = Shard::new(
                 ServerStack::new(stack, seed()?, clock.now()),
@@ -116,12 +160,26 @@ impl Server {
                     clock,
                     counters: Arc::clone(&link.counters),
                     grace: config.shutdown_grace,
+                    shard: own,
+                    secured: plain,
+                    prefix,
                 },
             );
             tasks.spawn(shard.run());
         }
         // Set once, here.
         let _ = shared.partitions.set(partitions);
+        if let Some(watched) = watched {
+            let warnings = shared
+                .change_security(watched.changes())
+                .await
+                .map_err(|error| StartError::SecurityFile(error.to_string()))?;
+            for warning in warnings {
+                tracing::warn!(event = "security.warning", reason = %warning);
+            }
+            let interval = config.security.file_interval;
+            timers.spawn(watched.watch(Arc::downgrade(&shared), interval));
+        }
         Ok(Self {
             shared,
             shards: tasks,
@@ -152,7 +210,7 @@ fn bind(config: &Config) -> Result<Bound, StartError> {
     let wanted = config.shards.max(1);
     let mut addresses = Vec::new();
     let mut sockets: Vec<Vec<_>> = (0..wanted).map(|_| Vec::new()).collect();
-    for &address in &config.coap {
+    for &address in config.coap.iter().chain(&config.coaps) {
         let failed = |source| StartError::Bind { address, source };
         let bound = socket::bind(address, wanted).map_err(failed)?;
         if let Some(first) = bound.first() {
@@ -227,6 +285,15 @@ async fn restore<S: Store>(
                 tracing::warn!(event = "registration.unreadable", ep = endpoint, reason = %error);
             }
         }
+    }
+}
+
+/// How the connection ids of a shard begin.
+fn mark(shard: u16, shards: usize) -> Vec<u8> {
+    let [high, low] = shard.to_be_bytes();
+    match shards {
+        0..=256 => vec![low],
+        _ => vec![high, low],
     }
 }
 

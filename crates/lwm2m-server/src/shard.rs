@@ -3,17 +3,20 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use dtls_core::{Answer, Question, Suites};
+use lwm2m_identity::{Closure, CredentialRecord, Identity};
 use lwm2m_ops::{Downlink, Reply};
-use registry_core::Outcome;
-use sansio::{DatagramBuf, Instant};
-use server_stack::{CallFailure, CallId, Effect, Event, ServerStack, Target};
+use registry_core::{Op, Outcome};
+use sansio::{DatagramBuf, Instant, Ticket};
+use server_stack::{CallFailure, CallId, Destination, Effect, Event, ServerStack, Target};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batch::{Inbox, Listener};
 use crate::counters::Counters;
+use crate::security::{Later, unix};
 use crate::{cid::Cid, clock::Clock, partition::Partition};
 
 /// What a shard is told by the rest of the server.
@@ -24,8 +27,21 @@ pub(crate) enum Command {
     Cancel(CallId),
     /// An observation is over; the device is to be told at once.
     CancelActively(CallId),
-    /// A device registered anew, moved or left: calls to where it was have no meaning.
-    CancelTarget(Target),
+    /// A device registered anew, moved or left: calls to where it was have no meaning. Those that waited for it are asked
+    /// for anew where it is.
+    Leave(Destination),
+    /// A device has a new session in this shard: calls to its former ones have no meaning.
+    CancelFormer(Identity),
+    /// What handshakes stand on.
+    Credential(Ticket, Answer),
+    /// With what to shake hands as a client.
+    Connect(Ticket, Option<Arc<dyn Suites>>),
+    /// A Register without a name, and whose its identity is.
+    Register(Ticket, Op, Option<CredentialRecord>),
+    /// Credentials are no longer good.
+    Revoke(Arc<[Closure]>),
+    /// Came in by another shard; the connection id says that it is of this one.
+    Datagram(Target, Vec<u8>),
     /// The registry's answer to a request of this shard.
     Registry(Outcome),
     /// Answer what is under way, then end.
@@ -34,11 +50,12 @@ pub(crate) enum Command {
 
 pub(crate) struct CallCommand {
     pub(crate) call: CallId,
-    pub(crate) target: Target,
+    pub(crate) device: Destination,
     pub(crate) root: String,
     pub(crate) operation: Downlink,
     pub(crate) timeout: Duration,
-    pub(crate) reply: oneshot::Sender<FirstReply>,
+    /// `None`: the device is heard elsewhere by now, and was not asked.
+    pub(crate) reply: oneshot::Sender<Option<FirstReply>>,
 }
 
 /// The answer to a call, and whether notifications follow.
@@ -54,6 +71,20 @@ pub(crate) trait Fleet: Send + Sync {
     fn notified(&self, call: CallId, result: Result<Reply, CallFailure>, last: bool);
     /// A request that was refused before the registry saw it.
     fn refused(&self, cid: Cid, target: Target, refusal: &lwm2m_ops::Refusal);
+    /// A session began, moved or ended, or a handshake failed.
+    fn session(&self, event: Event);
+    /// Answers a handshake's question.
+    fn answer(&self, question: Question) -> Later<Answer>;
+    /// Finds with what to shake hands as a client of this identity.
+    fn client(&self, identity: &Identity) -> Later<Option<Arc<dyn Suites>>>;
+    /// Finds whose an identity is.
+    fn owner(&self, identity: Identity) -> Later<Option<CredentialRecord>>;
+    /// Tells a shard.
+    fn tell(&self, shard: u16, command: Command);
+    /// Hands a datagram to the shard that it is for.
+    fn forward(&self, shard: u16, from: Target, datagram: &[u8]);
+    /// A datagram of those was taken.
+    fn forwarded(&self, shard: u16);
 }
 
 /// One task with its own sockets and its own peers. What it shares with others it reaches by
@@ -64,7 +95,7 @@ pub(crate) struct Shard {
     listeners: Vec<Listener>,
     commands: mpsc::UnboundedReceiver<Command>,
     around: Surroundings,
-    calls: HashMap<CallId, oneshot::Sender<FirstReply>>,
+    calls: HashMap<CallId, oneshot::Sender<Option<FirstReply>>>,
     stop_by: Option<tokio::time::Instant>,
     inbox: Inbox,
     /// Where a batch of datagrams is encoded, each in a slot of its own.
@@ -80,6 +111,12 @@ pub(crate) struct Surroundings {
     pub(crate) counters: Arc<Counters>,
     /// How long a shutdown waits.
     pub(crate) grace: Duration,
+    /// Which shard this is.
+    pub(crate) shard: u16,
+    /// The first listener that speaks DTLS.
+    pub(crate) secured: u16,
+    /// How many bytes of a connection id tell the shard.
+    pub(crate) prefix: usize,
 }
 
 /// Datagrams sent at once.
@@ -155,6 +192,14 @@ impl Shard {
 
     fn receive(&mut self) {
         let now = self.around.clock.now();
+        let Surroundings {
+            fleet,
+            shard,
+            secured,
+            prefix,
+            ..
+        } = &self.around;
+        self.stack.handle_wall_clock(unix());
         for (index, listener) in self.listeners.iter().enumerate() {
             let local_endpoint = u16::try_from(index).unwrap_or(u16::MAX);
             let stack = &mut self.stack;
@@ -163,6 +208,13 @@ impl Shard {
                     local_endpoint,
                     address,
                 };
+                if local_endpoint >= *secured
+                    && let Some(other) = shard_of_cid(datagram, *prefix)
+                    && other != *shard
+                {
+                    fleet.forward(other, target, datagram);
+                    return;
+                }
                 stack.handle_datagram(now, target, datagram);
             });
         }
@@ -174,7 +226,7 @@ impl Shard {
             Command::Call(command) => {
                 let CallCommand {
                     call,
-                    target,
+                    device,
                     root,
                     operation,
                     timeout,
@@ -182,14 +234,44 @@ impl Shard {
                 } = *command;
                 self.calls.insert(call, reply);
                 self.stack
-                    .call(now, call, target, &root, operation, timeout);
+                    .call(now, call, device, &root, operation, timeout);
             }
             Command::Cancel(call) => {
                 self.calls.remove(&call);
                 self.stack.cancel(now, call);
             }
             Command::CancelActively(call) => self.stack.cancel_actively(now, call),
-            Command::CancelTarget(target) => self.stack.cancel_target(now, target),
+            Command::Leave(device) => {
+                for call in self.stack.withdraw_waiting(&device.identity) {
+                    if let Some(waiting) = self.calls.remove(&call) {
+                        let _ = waiting.send(None);
+                    }
+                }
+                self.stack.cancel_target(now, device);
+            }
+            Command::CancelFormer(identity) => self.stack.cancel_former(now, &identity),
+            Command::Credential(ticket, answer) => {
+                self.stack.handle_credential(now, ticket, answer);
+            }
+            Command::Connect(ticket, suites) => self.stack.handle_connect(now, ticket, suites),
+            Command::Register(ticket, mut op, owner) => {
+                if let Op::Register { register, .. } = &mut op
+                    && let Some(owner) = owner
+                {
+                    register.endpoint = Some(owner.endpoint);
+                }
+                let count = u16::try_from(self.around.partitions.len()).unwrap_or(u16::MAX);
+                let partition = op.partition(count);
+                self.operate(ticket, partition, op);
+            }
+            Command::Revoke(closures) => self.stack.revoke(now, |identity| {
+                let mut gone = closures.iter().flat_map(|closure| &closure.gone);
+                gone.any(|credential| credential.fits(identity))
+            }),
+            Command::Datagram(from, mut datagram) => {
+                self.around.fleet.forwarded(self.around.shard);
+                self.stack.handle_datagram(now, from, &mut datagram);
+            }
             Command::Registry(outcome) => self.stack.handle_registry(now, &outcome),
             Command::Stop => {
                 self.stop_by = Some(tokio::time::Instant::now() + self.around.grace);
@@ -200,19 +282,7 @@ impl Shard {
     /// Carries out and sends all that the stack has for the world.
     fn settle(&mut self) {
         while let Some(effect) = self.stack.poll_effect() {
-            if let Effect::Registry {
-                ticket,
-                partition,
-                op,
-                ..
-            } = effect
-                && let Some(partition) = self.around.partitions.get(usize::from(partition))
-            {
-                if let Some(caller) = op.caller() {
-                    heard(ticket.into(), caller.address);
-                }
-                partition.run(self.around.clock.now(), ticket, op);
-            }
+            self.carry_out(effect);
         }
         // Outcomes that came at once are in the channel; take them now so that they are sent now.
         for _ in 0..COMMANDS {
@@ -228,6 +298,66 @@ impl Shard {
         self.around.counters.publish(&self.stack.stats());
     }
 
+    fn carry_out(&mut self, effect: Effect) {
+        let fleet = &self.around.fleet;
+        match effect {
+            Effect::Registry {
+                ticket,
+                partition,
+                op,
+                ..
+            } => {
+                if let Some(caller) = op.caller() {
+                    heard(ticket.into(), caller.address);
+                }
+                match nameless(&op) {
+                    Some(identity) => {
+                        let owner = fleet.owner(identity);
+                        self.soon(owner, move |owner| Command::Register(ticket, op, owner));
+                    }
+                    None => self.operate(ticket, partition, op),
+                }
+            }
+            Effect::Credential {
+                ticket, question, ..
+            } => {
+                let answer = fleet.answer(question);
+                self.soon(answer, move |answer| Command::Credential(ticket, answer));
+            }
+            Effect::Connect {
+                ticket, identity, ..
+            } => {
+                let suites = fleet.client(&identity);
+                self.soon(suites, move |suites| Command::Connect(ticket, suites));
+            }
+            _ => {}
+        }
+    }
+
+    fn operate(&self, ticket: Ticket, partition: u16, op: Op) {
+        if let Some(partition) = self.around.partitions.get(usize::from(partition)) {
+            partition.run(self.around.clock.now(), ticket, op);
+        }
+    }
+
+    /// Obeys what comes of `work`: now if that is done at once, else later; nobody waits.
+    fn soon<T: Send + 'static>(
+        &mut self,
+        mut work: Later<T>,
+        then: impl FnOnce(T) -> Command + Send + 'static,
+    ) {
+        match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(done) => self.obey(then(done)),
+            Poll::Pending => {
+                let (fleet, shard) = (Arc::clone(&self.around.fleet), self.around.shard);
+                tokio::spawn(async move {
+                    let done = work.await;
+                    fleet.tell(shard, then(done));
+                });
+            }
+        }
+    }
+
     fn tell(&mut self, event: Event) {
         match event {
             Event::Reply {
@@ -238,7 +368,7 @@ impl Shard {
             } => {
                 let reply = FirstReply { result, observing };
                 let unheard = match self.calls.remove(&call) {
-                    Some(waiting) => waiting.send(reply).is_err(),
+                    Some(waiting) => waiting.send(Some(reply)).is_err(),
                     None => true,
                 };
                 if unheard && observing {
@@ -257,7 +387,7 @@ impl Shard {
                 heard(ticket.into(), target.address);
                 self.around.fleet.refused(ticket.into(), target, &refusal);
             }
-            _ => {}
+            event => self.around.fleet.session(event),
         }
     }
 
@@ -267,16 +397,17 @@ impl Shard {
         loop {
             batch.clear();
             for (number, slot) in self.outbox.chunks_mut(SLOT).enumerate() {
-                let mut out = DatagramBuf::new(slot, 0, 0);
+                let mut out = DatagramBuf::new(slot, ServerStack::HEADROOM, ServerStack::TAILROOM);
                 let Some(transmit) = self.stack.poll_transmit(now, &mut out) else {
                     break;
                 };
-                let start = number * SLOT;
+                let Range { start, end } = out.range();
+                let range = number * SLOT + start..number * SLOT + end;
                 let Target {
                     local_endpoint,
                     address,
                 } = transmit.target;
-                batch.push((local_endpoint, (address, start..start + transmit.len)));
+                batch.push((local_endpoint, (address, range)));
             }
             if batch.is_empty() {
                 return;
@@ -294,6 +425,34 @@ impl Shard {
         }
     }
 }
+
+/// The identity of a Register without an endpoint name, if it has one.
+fn nameless(op: &Op) -> Option<Identity> {
+    match op {
+        Op::Register {
+            caller, register, ..
+        } if register.endpoint.is_none() && !caller.identity.is_none() => {
+            Some(caller.identity.clone())
+        }
+        _ => None,
+    }
+}
+
+/// The shard that a record with a connection id (RFC 9146 §4) is for, if its first `prefix` bytes tell.
+fn shard_of_cid(datagram: &[u8], prefix: usize) -> Option<u16> {
+    let (&TLS12_CID, header) = datagram.split_first()? else {
+        return None;
+    };
+    // Behind version, epoch and sequence number.
+    let id = header.get(10..)?;
+    match (prefix, id) {
+        (1, [shard, ..]) => Some(u16::from(*shard)),
+        (2, [high, low, ..]) => Some(u16::from_be_bytes([*high, *low])),
+        _ => None,
+    }
+}
+
+const TLS12_CID: u8 = 25;
 
 /// The first that is told of a request on the registration interface.
 fn heard(cid: Cid, address: SocketAddr) {

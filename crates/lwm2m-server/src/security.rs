@@ -1,0 +1,242 @@
+//! Security records as the shards need them: look-ups that are answered later, and changes that end what they must.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use dtls_core::{Alert, Answer, Failure, FailureReason, IdentityKind, Question, Secret, Suites};
+use dtls_ecdsa::{Anchors, CertificateNames, Credentials, Ecdsa, PublicKey, Ring, Trust};
+use dtls_psk::Psk;
+use lwm2m_identity::{
+    Applied, ApplyError, Change, CredentialRecord, DEVICE_KIND, DeviceRecord, Identity, Security,
+    apply, find_near_miss, key_hint, owner,
+};
+use lwm2m_store::{Down, Record, Store};
+
+/// Something that a store answers, at once or later.
+pub(crate) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What shall be so for some endpoints; `None` for no record.
+pub(crate) type Changes = Vec<(String, Option<Vec<Security>>)>;
+
+/// The security records of a store of any kind, its futures boxed.
+pub(crate) trait Records: Send + Sync {
+    /// Whose an identity is, and its key.
+    fn owner(&self, identity: Identity) -> Later<Result<Option<CredentialRecord>, Down>>;
+    /// What an operator should know about an identity that failed.
+    fn hint(&self, identity: Bytes) -> Later<Option<String>>;
+    fn apply(&self, changes: Changes) -> Later<Result<Applied, ApplyError>>;
+    fn device(&self, endpoint: String) -> Later<Result<Option<Record>, Down>>;
+    fn list(&self, after: Option<String>, limit: usize) -> Later<Result<Vec<Record>, Down>>;
+}
+
+impl<S: Store + Clone + 'static> Records for S {
+    fn owner(&self, identity: Identity) -> Later<Result<Option<CredentialRecord>, Down>> {
+        let store = self.clone();
+        Box::pin(async move { owner(&store, &identity).await })
+    }
+
+    fn hint(&self, identity: Bytes) -> Later<Option<String>> {
+        let store = self.clone();
+        Box::pin(async move {
+            let known = Identity::Psk {
+                identity: identity.clone(),
+            };
+            match owner(&store, &known).await.ok()? {
+                Some(record) => record
+                    .key
+                    .as_ref()
+                    .and_then(key_hint)
+                    .map(|it| it.to_string()),
+                None => {
+                    let near = find_near_miss(&store, &identity).await.ok()?;
+                    near.map(|it| it.to_string())
+                }
+            }
+        })
+    }
+
+    fn apply(&self, changes: Changes) -> Later<Result<Applied, ApplyError>> {
+        let store = self.clone();
+        Box::pin(async move {
+            let changes: Vec<Change<'_>> = changes
+                .iter()
+                .map(|(endpoint, security)| Change {
+                    endpoint,
+                    security: security.as_deref(),
+                })
+                .collect();
+            apply(&store, &changes).await
+        })
+    }
+
+    fn device(&self, endpoint: String) -> Later<Result<Option<Record>, Down>> {
+        let store = self.clone();
+        Box::pin(async move { store.load(&DeviceRecord::key(&endpoint)).await })
+    }
+
+    fn list(&self, after: Option<String>, limit: usize) -> Later<Result<Vec<Record>, Down>> {
+        let store = self.clone();
+        Box::pin(async move {
+            let after = after.as_deref().map(str::as_bytes);
+            store.scan(DEVICE_KIND, &[], after, limit).await
+        })
+    }
+}
+
+/// What a server shows and whom it trusts, with the records behind it.
+pub(crate) struct Keeper {
+    records: Arc<dyn Records>,
+    credentials: Option<Credentials>,
+    anchors: Anchors,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        records: Arc<dyn Records>,
+        credentials: Option<Credentials>,
+        anchors: Anchors,
+    ) -> Self {
+        Self {
+            records,
+            credentials,
+            anchors,
+        }
+    }
+
+    pub(crate) fn records(&self) -> &dyn Records {
+        &*self.records
+    }
+
+    /// What devices can prove themselves with: keys always, and certificates and raw public keys where this server has
+    /// something to show.
+    ///
+    /// # Errors
+    /// The server's own key cannot be used.
+    pub(crate) fn suites(&self) -> Result<Arc<dyn Suites>, dtls_ecdsa::CredentialError> {
+        let mut all: Vec<Arc<dyn Suites>> = vec![Arc::new(Psk::server())];
+        if let Some(credentials) = &self.credentials {
+            let ecdsa = Ecdsa::new(Ring::new(), credentials.clone(), Trust::Ask)?;
+            all.push(Arc::new(ecdsa));
+        }
+        Ok(Arc::new(all))
+    }
+
+    /// Answers what a handshake asks. Whoever cannot be told from a stranger is one.
+    pub(crate) fn answer(&self, question: Question) -> Later<Answer> {
+        match question {
+            Question::Psk { identity, .. } => {
+                let identity = Identity::Psk {
+                    identity: identity.into(),
+                };
+                let found = self.records.owner(identity);
+                Box::pin(async move {
+                    let key = found.await.ok().flatten().and_then(|record| record.key);
+                    Answer::Psk(key.map(|key| Secret::new(key.bytes())))
+                })
+            }
+            Question::Trust { kind, chain, .. } if kind == IdentityKind::RAW_PUBLIC_KEY => {
+                let key = chain.into_iter().next().unwrap_or_default();
+                let found = self
+                    .records
+                    .owner(Identity::RawPublicKey { key: key.into() });
+                Box::pin(async move { Answer::Trust(known(found.await)) })
+            }
+            Question::Trust { chain, .. } => {
+                let verdict =
+                    dtls_ecdsa::verify_client_chain(&Ring::new(), &self.anchors, &chain, unix());
+                Box::pin(std::future::ready(Answer::Trust(verdict.map(drop))))
+            }
+            _ => {
+                let failure = Failure::from(Alert::INTERNAL_ERROR);
+                Box::pin(std::future::ready(Answer::Trust(Err(failure))))
+            }
+        }
+    }
+
+    /// With what this server shakes hands as the client of a device. With one that shows certificates it does not.
+    pub(crate) fn client(&self, identity: &Identity) -> Later<Option<Arc<dyn Suites>>> {
+        match identity {
+            Identity::Psk { identity: name } => {
+                let found = self.records.owner(identity.clone());
+                let name = name.clone();
+                Box::pin(async move {
+                    let key = found.await.ok().flatten()?.key?;
+                    let psk = Psk::client(&name, key.bytes()).ok()?;
+                    Some(Arc::new(psk) as Arc<dyn Suites>)
+                })
+            }
+            Identity::RawPublicKey { key } => {
+                let suites = self.credentials.clone().and_then(|credentials| {
+                    let trust = Trust::Keys(vec![PublicKey::from_spki(key).ok()?]);
+                    Ecdsa::new(Ring::new(), credentials, trust).ok()
+                });
+                let suites = suites.map(|it| Arc::new(it) as Arc<dyn Suites>);
+                Box::pin(std::future::ready(suites))
+            }
+            _ => Box::pin(std::future::ready(None)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper")
+            .field("credentials", &self.credentials)
+            .field("anchors", &self.anchors)
+            .finish_non_exhaustive()
+    }
+}
+
+fn known(found: Result<Option<CredentialRecord>, Down>) -> Result<(), Failure> {
+    match found {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(Failure::new(
+            Alert::ACCESS_DENIED,
+            FailureReason::Refused("no device has this raw public key"),
+        )),
+        Err(_) => Err(Failure::new(
+            Alert::INTERNAL_ERROR,
+            FailureReason::Internal("the store cannot be reached"),
+        )),
+    }
+}
+
+/// Reads the names out of what the X.509 suites tell of a peer.
+pub(crate) fn x509_names(value: &[u8]) -> Option<Vec<String>> {
+    Some(CertificateNames::decode(value)?.names().to_vec())
+}
+
+/// The time of day, Unix seconds.
+pub(crate) fn unix() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |it| it.as_secs())
+}
+
+/// The stable name of a handshake's failure, for logs, events and metrics.
+pub(crate) fn reason_name(reason: &FailureReason) -> &'static str {
+    match reason {
+        FailureReason::PeerAlert(_) => "peer_alert",
+        FailureReason::TimedOut => "timeout",
+        FailureReason::Evicted => "too_many_handshakes",
+        FailureReason::Cancelled => "cancelled",
+        FailureReason::NoCommonSuite { .. } => "no_common_suite",
+        FailureReason::NoCommonCertificateType => "no_common_certificate_type",
+        FailureReason::NoCommonGroup => "no_common_group",
+        FailureReason::MissingExtension(_) => "missing_extension",
+        FailureReason::UnknownPskIdentity { .. } => "unknown_psk_identity",
+        FailureReason::WrongPsk { .. } => "wrong_psk",
+        FailureReason::BadSignature => "bad_signature",
+        FailureReason::NoCertificate => "no_certificate",
+        FailureReason::BadCertificate(_) => "bad_certificate",
+        FailureReason::CertificateExpired { .. } => "certificate_expired",
+        FailureReason::CertificateWrongName { .. } => "certificate_wrong_name",
+        FailureReason::UnknownAuthority { .. } => "unknown_authority",
+        FailureReason::UnexpectedKey { .. } => "unexpected_key",
+        FailureReason::Refused(_) => "refused",
+        FailureReason::Internal(_) => "internal",
+        _ => "protocol",
+    }
+}

@@ -1,0 +1,586 @@
+//! Devices with DTLS on sockets of their own, and all that the server does with them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coap_codec::{Code, Encoder, Message, OptionNumber, Type};
+use dtls_psk::Psk;
+use lwm2m_identity::{Credential, Identity, PskKey, Security};
+use lwm2m_model::{Models, path};
+use lwm2m_server::dtls_core::{
+    self, Connect, ConnectionIdPolicy, Datagram, Endpoint, Path, Suites,
+};
+use lwm2m_server::dtls_ecdsa::{
+    Credentials, Ecdsa, MatchingType, PrivateKey, Ring, ServerTrust, Trust,
+};
+use lwm2m_server::{
+    CallError, CallOptions, Config, EventKind, EventStream, Handle, Server, ServerEvent, StreamItem,
+};
+use lwm2m_store::MemoryStore;
+use registry_core::Removal;
+use sansio::{DatagramBuf, Instant, Peer, Rng};
+use tokio::net::UdpSocket;
+
+const KEY: &[u8] = b"0123456789abcdef";
+
+async fn server(adjust: impl FnOnce(&mut Config)) -> (Server, Handle, SocketAddr) {
+    let mut config = Config::default();
+    config.coap = Vec::new();
+    config.coaps = vec!["127.0.0.1:0".parse().unwrap()];
+    config.shards = 4;
+    adjust(&mut config);
+    let server = Server::start(config, MemoryStore::new(), Arc::new(Models::builtin()))
+        .await
+        .unwrap();
+    let handle = server.handle();
+    let address = *handle.info().addresses.last().unwrap();
+    (server, handle, address)
+}
+
+fn psk(identity: &str, key: &[u8]) -> Security {
+    Security::Psk {
+        identity: identity.to_owned().into(),
+        key: PskKey::new(key).unwrap(),
+    }
+}
+
+/// The next event that `wanted` takes.
+async fn next<T>(events: &mut EventStream, mut wanted: impl FnMut(&ServerEvent) -> Option<T>) -> T {
+    let waiting = async {
+        loop {
+            if let Some(StreamItem::Event(event)) = events.next().await
+                && let Some(found) = wanted(&event)
+            {
+                return found;
+            }
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    found.expect("the event comes")
+}
+
+/// A device by hand.
+struct Device {
+    socket: UdpSocket,
+    server: SocketAddr,
+    dtls: Endpoint,
+    session: Option<Peer>,
+    origin: std::time::Instant,
+    message_id: u16,
+}
+
+fn path_of(server: SocketAddr) -> Path {
+    Path {
+        local_endpoint: 0,
+        address: server,
+    }
+}
+
+impl Device {
+    async fn new(server: SocketAddr) -> Self {
+        let mut config = dtls_core::Config::default();
+        config.connection_id = ConnectionIdPolicy::Send;
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut seed = [1; 32];
+        let port = socket.local_addr().unwrap().port();
+        seed[..2].copy_from_slice(&port.to_be_bytes());
+        Self {
+            socket,
+            server,
+            dtls: Endpoint::new(Instant::ZERO, config, None, Rng::from_seed(seed)),
+            session: None,
+            origin: std::time::Instant::now(),
+            message_id: port,
+        }
+    }
+
+    /// A device that has shaken hands.
+    async fn connected(server: SocketAddr, suites: impl Suites + 'static) -> Self {
+        let mut device = Self::new(server).await;
+        assert!(device.connect(suites).await, "the handshake succeeds");
+        device
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(u64::try_from(self.origin.elapsed().as_micros()).unwrap())
+    }
+
+    /// Whether the handshake succeeded.
+    async fn connect(&mut self, suites: impl Suites + 'static) -> bool {
+        self.session = None;
+        let now = self.now();
+        let connect = Connect::default();
+        let path = path_of(self.server);
+        self.dtls
+            .connect(now, path, Arc::new(suites), connect)
+            .unwrap();
+        let until = std::time::Instant::now() + Duration::from_secs(20);
+        while std::time::Instant::now() < until {
+            self.flush().await;
+            while let Some(event) = self.dtls.poll_event() {
+                match event {
+                    dtls_core::Event::Connected { peer, .. } => {
+                        self.session = Some(peer);
+                        return true;
+                    }
+                    dtls_core::Event::HandshakeFailed { .. } => return false,
+                    _ => {}
+                }
+            }
+            self.hear(Duration::from_millis(50)).await;
+            let now = self.now();
+            self.dtls.handle_timeout(now);
+        }
+        panic!("a handshake ends");
+    }
+
+    async fn flush(&mut self) {
+        let mut memory = [0; 2048];
+        let mut buf = DatagramBuf::new(&mut memory, 0, 0);
+        while let Some(transmit) = self.dtls.poll_transmit(self.now(), &mut buf) {
+            let to = transmit.path.address;
+            self.socket.send_to(buf.bytes(), to).await.unwrap();
+        }
+    }
+
+    /// What came within the time, opened.
+    async fn hear(&mut self, wait: Duration) -> Option<Vec<u8>> {
+        let mut buffer = [0; 2048];
+        let received = tokio::time::timeout(wait, self.socket.recv_from(&mut buffer)).await;
+        let (len, _) = received.ok()?.unwrap();
+        let now = self.now();
+        let mut datagram = Datagram::new(path_of(self.server), &mut buffer[..len]);
+        let mut opened = None;
+        while let Some((_, data)) = self.dtls.handle_datagram(now, &mut datagram) {
+            opened = Some(data.to_vec());
+        }
+        self.flush().await;
+        opened
+    }
+
+    async fn receive(&mut self) -> Vec<u8> {
+        for _ in 0..200 {
+            if let Some(message) = self.hear(Duration::from_millis(100)).await {
+                return message;
+            }
+        }
+        panic!("a message comes");
+    }
+
+    async fn send(&mut self, message: &[u8]) {
+        let mut memory = [0; 2048];
+        let mut buf = DatagramBuf::new(&mut memory, Endpoint::HEADROOM, Endpoint::TAILROOM);
+        buf.space()[..message.len()].copy_from_slice(message);
+        buf.set_len(message.len());
+        self.dtls.seal(self.session.unwrap(), &mut buf).unwrap();
+        self.socket.send_to(buf.bytes(), self.server).await.unwrap();
+    }
+
+    async fn ask(&mut self, path: &str, query: &[&str], payload: &[u8]) -> (Code, String) {
+        self.message_id = self.message_id.wrapping_add(1);
+        let mut memory = [0; 512];
+        let mut out = Encoder::new(
+            &mut memory,
+            Type::Confirmable,
+            Code::POST,
+            self.message_id,
+            b"tk",
+        )
+        .unwrap();
+        for segment in path.split('/') {
+            out.option(OptionNumber::URI_PATH, segment.as_bytes())
+                .unwrap();
+        }
+        if !payload.is_empty() {
+            out.option_uint(OptionNumber::CONTENT_FORMAT, 40).unwrap();
+        }
+        for item in query {
+            out.option(OptionNumber::URI_QUERY, item.as_bytes())
+                .unwrap();
+        }
+        if !payload.is_empty() {
+            out.payload(payload).unwrap();
+        }
+        let len = out.finish().unwrap();
+        self.send(&memory[..len]).await;
+        let answer = self.receive().await;
+        let answer = Message::decode(&answer).unwrap();
+        assert_eq!(answer.message_id(), self.message_id);
+        let location: Vec<&str> = answer
+            .options()
+            .location_path()
+            .map(Result::unwrap)
+            .collect();
+        (answer.code(), location.join("/"))
+    }
+
+    async fn register(&mut self, query: &[&str]) -> (Code, String) {
+        let mut all = vec!["lt=300", "lwm2m=1.1", "b=U"];
+        all.extend(query);
+        self.ask("rd", &all, b"</1/0>,</3/0>,</3303/0>").await
+    }
+
+    /// Answers the request in `datagram` with a text.
+    async fn answer(&mut self, request: &[u8], observe: Option<u32>, text: &[u8]) {
+        let request = Message::decode(request).unwrap();
+        let (ty, id) = (Type::Acknowledgement, request.message_id());
+        self.content(ty, id, request.token(), observe, text).await;
+    }
+
+    async fn content(
+        &mut self,
+        ty: Type,
+        id: u16,
+        token: &[u8],
+        observe: Option<u32>,
+        text: &[u8],
+    ) {
+        let mut memory = [0; 512];
+        let mut out = Encoder::new(&mut memory, ty, Code::CONTENT, id, token).unwrap();
+        if let Some(number) = observe {
+            out.option_uint(OptionNumber::OBSERVE, number).unwrap();
+        }
+        out.option_uint(OptionNumber::CONTENT_FORMAT, 0).unwrap();
+        out.payload(text).unwrap();
+        let len = out.finish().unwrap();
+        self.send(&memory[..len]).await;
+    }
+}
+
+/// Reads from the device while it answers.
+async fn read(handle: &Handle, device: &mut Device, endpoint: &str) {
+    let answering = async {
+        let request = device.receive().await;
+        device.answer(&request, None, b"maker").await;
+    };
+    let read = handle.read(endpoint, path!(3, 0, 0), CallOptions::default());
+    let (read, ()) = tokio::join!(read, answering);
+    read.unwrap();
+}
+
+#[tokio::test]
+async fn a_device_with_a_key_registers_is_read_and_observed() {
+    let (server, handle, address) = server(|_| {}).await;
+    assert!(handle.info().endpoints[0].starts_with("coaps://127.0.0.1:"));
+    handle
+        .set_security("lamp", &[psk("lamp-key", KEY)])
+        .await
+        .unwrap();
+    let mut events = handle.events(None);
+    let mut device = Device::connected(address, Psk::client(b"lamp-key", KEY).unwrap()).await;
+    // The name is that of the credential's owner.
+    let (code, location) = device.register(&[]).await;
+    assert_eq!(code, Code::CREATED);
+    let identity = handle.device("lamp").unwrap().identity();
+    let expected = Identity::Psk {
+        identity: "lamp-key".into(),
+    };
+    assert_eq!(identity, expected);
+    next(&mut events, |event| match &event.kind {
+        EventKind::SessionOpened {
+            connection_id: true,
+            ..
+        } => Some(()),
+        _ => None,
+    })
+    .await;
+
+    read(&handle, &mut device, "lamp").await;
+    let answering = async {
+        let request = device.receive().await;
+        device.answer(&request, Some(1), b"21.5").await;
+        Message::decode(&request).unwrap().token().to_vec()
+    };
+    let observe = handle.observe("lamp", path!(3303, 0, 5700), CallOptions::default());
+    let (observed, token) = tokio::join!(observe, answering);
+    observed.unwrap();
+    device
+        .content(Type::NonConfirmable, 7, &token, Some(2), b"22.5")
+        .await;
+    next(&mut events, |event| match &event.kind {
+        EventKind::ObservationNotified { problem: None, .. } => Some(()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(device.ask(&location, &[], b"").await.0, Code::CHANGED);
+    server.shutdown().await;
+}
+
+/// Each new socket is another address, which another shard may hear; the connection id tells whose the session is.
+#[tokio::test]
+async fn a_device_that_moves_is_the_same_device() {
+    let (_server, handle, address) = server(|_| {}).await;
+    handle
+        .set_security("lamp", &[psk("lamp-key", KEY)])
+        .await
+        .unwrap();
+    let mut device = Device::connected(address, Psk::client(b"lamp-key", KEY).unwrap()).await;
+    let (code, location) = device.register(&["ep=lamp"]).await;
+    assert_eq!(code, Code::CREATED);
+    let id = handle.device("lamp").unwrap().id();
+    let mut events = handle.events(None);
+    for _ in 0..8 {
+        device.socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let here = device.socket.local_addr().unwrap();
+        assert_eq!(device.ask(&location, &[], b"").await.0, Code::CHANGED);
+        let registration = handle.device("lamp").unwrap();
+        assert_eq!((registration.id(), registration.address()), (id, here));
+        next(&mut events, |event| match event.kind {
+            EventKind::SessionMoved { to, .. } => (to == here).then_some(()),
+            _ => None,
+        })
+        .await;
+        read(&handle, &mut device, "lamp").await;
+    }
+}
+
+#[tokio::test]
+async fn the_operator_learns_what_was_wrong_and_the_device_does_not() {
+    let (_server, handle, address) = server(|_| {}).await;
+    handle
+        .set_security("lamp", &[psk("lamp-key", KEY)])
+        .await
+        .unwrap();
+    let mut events = handle.events(None);
+    let mut told = Vec::new();
+    for (identity, key) in [
+        ("lamp-key", &b"another key 0000"[..]),
+        ("Lamp-Key", KEY),
+        ("nobody", KEY),
+    ] {
+        let mut device = Device::new(address).await;
+        let suites = Psk::client(identity.as_bytes(), key).unwrap();
+        assert!(!device.connect(suites).await);
+        told.push(
+            next(&mut events, |event| match &event.kind {
+                EventKind::HandshakeFailed { reason, detail, .. } => {
+                    Some((*reason, detail.clone()))
+                }
+                _ => None,
+            })
+            .await,
+        );
+    }
+    let reasons: Vec<_> = told.iter().map(|(reason, _)| *reason).collect();
+    assert_eq!(
+        reasons,
+        ["wrong_psk", "unknown_psk_identity", "unknown_psk_identity"]
+    );
+    assert!(
+        told[1].1.contains("lamp-key"),
+        "the near miss: {}",
+        told[1].1
+    );
+    assert!(!told[2].1.contains("lamp-key"), "{}", told[2].1);
+    assert!(told.iter().all(|(_, detail)| !detail.contains("another")));
+}
+
+#[tokio::test]
+async fn a_device_whose_credential_is_gone_is_out_at_once() {
+    let (_server, handle, address) = server(|_| {}).await;
+    handle
+        .set_security("lamp", &[psk("lamp-key", KEY)])
+        .await
+        .unwrap();
+    let mut device = Device::connected(address, Psk::client(b"lamp-key", KEY).unwrap()).await;
+    device.register(&["ep=lamp"]).await;
+    let mut events = handle.events(None);
+    let reading = tokio::spawn({
+        let handle = handle.clone();
+        async move {
+            handle
+                .read("lamp", path!(3, 0, 0), CallOptions::default())
+                .await
+        }
+    });
+    device.receive().await;
+    handle.remove_security("lamp").await.unwrap();
+    let (mut removed, mut closed) = (false, false);
+    next(&mut events, |event| {
+        match &event.kind {
+            EventKind::RegistrationRemoved { reason, .. } => removed |= *reason == Removal::Revoked,
+            EventKind::SessionClosed { reason, .. } => closed |= *reason == "revoked",
+            _ => {}
+        }
+        (removed && closed).then_some(())
+    })
+    .await;
+    let read = reading.await.unwrap().unwrap_err();
+    assert!(
+        matches!(read, CallError::SessionEnded(_) | CallError::Cancelled),
+        "{read:?}"
+    );
+    assert!(handle.device("lamp").is_none());
+    let again = handle.read("lamp", path!(3, 0, 0), CallOptions::default());
+    assert!(matches!(again.await, Err(CallError::UnknownEndpoint)));
+    assert!(!device.connect(Psk::client(b"lamp-key", KEY).unwrap()).await);
+    assert_eq!(handle.security("lamp").await.unwrap(), None);
+}
+
+/// The call waits, although the device comes in by another shard.
+#[tokio::test]
+async fn a_call_waits_for_the_session_wherever_it_comes_about() {
+    let (_server, handle, address) = server(|_| {}).await;
+    handle
+        .set_security("lamp", &[psk("lamp-key", KEY)])
+        .await
+        .unwrap();
+    let mut device = Device::connected(address, Psk::client(b"lamp-key", KEY).unwrap()).await;
+    device.register(&["ep=lamp", "Q"]).await;
+    for _ in 0..4 {
+        let mut events = handle.events(None);
+        let (now, session) = (device.now(), device.session.take().unwrap());
+        device.dtls.close(now, session);
+        device.flush().await;
+        next(&mut events, |event| match event.kind {
+            EventKind::SessionClosed { .. } => Some(()),
+            _ => None,
+        })
+        .await;
+        let reading = tokio::spawn({
+            let handle = handle.clone();
+            async move {
+                handle
+                    .read("lamp", path!(3, 0, 0), CallOptions::default())
+                    .await
+            }
+        });
+        tokio::task::yield_now().await;
+        let mut again = Device::connected(address, Psk::client(b"lamp-key", KEY).unwrap()).await;
+        // It may be asked before it has registered, if the shard is the same.
+        again.message_id = again.message_id.wrapping_add(1);
+        let register = {
+            let mut memory = [0; 512];
+            let mut out = Encoder::new(
+                &mut memory,
+                Type::Confirmable,
+                Code::POST,
+                again.message_id,
+                b"tk",
+            )
+            .unwrap();
+            out.option(OptionNumber::URI_PATH, b"rd").unwrap();
+            out.option_uint(OptionNumber::CONTENT_FORMAT, 40).unwrap();
+            for item in ["ep=lamp", "lt=300", "lwm2m=1.1", "b=U", "Q"] {
+                out.option(OptionNumber::URI_QUERY, item.as_bytes())
+                    .unwrap();
+            }
+            out.payload(b"</1/0>,</3/0>").unwrap();
+            let len = out.finish().unwrap();
+            memory[..len].to_vec()
+        };
+        again.send(&register).await;
+        for _ in 0..2 {
+            let message = again.receive().await;
+            if Message::decode(&message).unwrap().code() == Code::GET {
+                again.answer(&message, None, b"maker").await;
+            }
+            if reading.is_finished() {
+                break;
+            }
+        }
+        match reading.await.unwrap() {
+            // The Register came first: what had been sent before it means nothing any more.
+            Ok(_) | Err(CallError::Cancelled) => {}
+            other => panic!("{other:?}"),
+        }
+        device = again;
+    }
+}
+
+#[tokio::test]
+async fn a_raw_public_key_comes_in_where_the_server_has_a_key_of_its_own() {
+    let own = PrivateKey::from_scalar(&[5; 32]).unwrap();
+    let trust = own.public_key().spki();
+    let (_server, handle, address) = server(|config| {
+        config.security.credentials = Some(Credentials::raw_public_key(own));
+    })
+    .await;
+    let key = PrivateKey::from_scalar(&[7; 32]).unwrap();
+    let spki = key.public_key().spki();
+    let security = Security::RawPublicKey {
+        key: spki.clone().into(),
+    };
+    handle.set_security("valve", &[security]).await.unwrap();
+    let suites = || {
+        let trust = ServerTrust::raw_public_key(MatchingType::EXACT, &trust).unwrap();
+        let credentials = Credentials::raw_public_key(PrivateKey::from_scalar(&[7; 32]).unwrap());
+        Ecdsa::new(Ring::new(), credentials, Trust::Server(trust)).unwrap()
+    };
+    let mut device = Device::connected(address, suites()).await;
+    assert_eq!(device.register(&["ep=other"]).await.0, Code::FORBIDDEN);
+    // The key has no name, but an owner.
+    assert_eq!(device.register(&[]).await.0, Code::CREATED);
+    assert!(handle.device("valve").is_some());
+    read(&handle, &mut device, "valve").await;
+
+    handle.remove_security("valve").await.unwrap();
+    let mut device = Device::new(address).await;
+    assert!(!device.connect(suites()).await);
+}
+
+#[tokio::test]
+async fn a_security_file_that_changes_is_taken_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("security.toml");
+    let device = |endpoint: &str, key: &str| {
+        format!("[[device]]\nendpoint = \"{endpoint}\"\nmode = \"psk\"\nkey = \"text:{key}\"\n")
+    };
+    std::fs::write(&file, device("lamp", "0123456789abcdef")).unwrap();
+    let (_server, handle, address) = server(|config| {
+        config.security.file = Some(file.clone());
+        config.security.file_interval = Duration::from_millis(20);
+    })
+    .await;
+    let mut lamp = Device::connected(address, Psk::client(b"lamp", KEY).unwrap()).await;
+    assert_eq!(lamp.register(&[]).await.0, Code::CREATED);
+
+    let mut events = handle.events(None);
+    std::fs::write(&file, "this is no security file").unwrap();
+    next(&mut events, |event| match &event.kind {
+        EventKind::SecurityRefused { detail, .. } => Some(detail.clone()),
+        _ => None,
+    })
+    .await;
+    assert!(handle.device("lamp").is_some(), "all is as before");
+
+    std::fs::write(&file, device("gate", "fedcba9876543210")).unwrap();
+    let changed = next(&mut events, |event| match event.kind {
+        EventKind::SecurityReloaded { changed, .. } => Some(changed),
+        _ => None,
+    })
+    .await;
+    assert_eq!(changed, 2);
+    assert!(handle.device("lamp").is_none());
+    assert!(!lamp.connect(Psk::client(b"lamp", KEY).unwrap()).await);
+    let suites = Psk::client(b"gate", b"fedcba9876543210").unwrap();
+    let mut gate = Device::connected(address, suites).await;
+    assert_eq!(gate.register(&[]).await.0, Code::CREATED);
+}
+
+#[tokio::test]
+async fn secrets_can_be_set_and_not_read() {
+    let (_server, handle, _) = server(|_| {}).await;
+    handle
+        .set_security("lamp", &[psk("lamp-key", KEY)])
+        .await
+        .unwrap();
+    handle
+        .set_security("gate", &[Security::NoSec])
+        .await
+        .unwrap();
+    let taken = handle.set_security("fan", &[psk("lamp-key", KEY)]).await;
+    assert!(taken.unwrap_err().to_string().contains("lamp"));
+    let all = handle.list_security(None, 10).await.unwrap();
+    let names: Vec<_> = all.iter().map(|entry| entry.endpoint.as_str()).collect();
+    assert_eq!(names, ["gate", "lamp"]);
+    let record = all[1].record.clone().unwrap();
+    let identity = "lamp-key".into();
+    assert_eq!(record.credentials, [Credential::Psk { identity }]);
+    assert!(!format!("{all:?}").contains("0123456789abcdef"));
+    assert_eq!(
+        handle.list_security(Some("gate"), 10).await.unwrap().len(),
+        1
+    );
+}
