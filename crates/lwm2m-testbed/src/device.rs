@@ -13,7 +13,7 @@ use lwm2m_model::{
 };
 use sansio::{DatagramBuf, Instant, Rng};
 
-use crate::Datagram;
+use crate::{Datagram, Mode, credentials};
 
 /// The Short Server ID of the one server.
 pub const SERVER: ServerId = match ServerId::new(1) {
@@ -46,6 +46,8 @@ pub struct DeviceSetup {
     pub stack: device_stack::Config,
     /// The terms of the server.
     pub settings: ServerSettings,
+    /// How it proves who it is; the server is set up to know it.
+    pub mode: Mode,
     /// Further objects without instances, to make the registration long: from this id, so many.
     pub padding: (u16, u16),
 }
@@ -59,8 +61,16 @@ impl DeviceSetup {
             device: device_core::Config::new(endpoint),
             stack: device_stack::Config::default(),
             settings,
+            mode: Mode::NoSec,
             padding: (40_000, 0),
         }
+    }
+
+    /// Over DTLS, if the mode is one with DTLS.
+    #[must_use]
+    pub const fn with_mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
     }
 
     /// With another lifetime.
@@ -76,6 +86,8 @@ impl DeviceSetup {
 pub struct DeviceNode {
     /// The machine.
     pub stack: DeviceStack,
+    setup: DeviceSetup,
+    server: SocketAddr,
     endpoint: String,
     address: SocketAddr,
     events: Vec<(Instant, Event)>,
@@ -94,7 +106,33 @@ impl DeviceNode {
         now: Instant,
     ) -> Self {
         let endpoint = setup.device.endpoint.clone();
-        let mut device = Device::new(setup.device, models()).expect("the server object is known");
+        let stack = Self::boot(&setup, server, rng, now);
+        Self {
+            stack,
+            setup,
+            server,
+            endpoint,
+            address,
+            events: Vec::new(),
+            runs: BTreeMap::new(),
+            observed: 0,
+            ended: 0,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// The device loses power and starts anew: it knows what it was made with, and nothing else.
+    pub(crate) fn restart(&mut self, rng: &mut Rng, now: Instant) {
+        self.stack = Self::boot(&self.setup, self.server, rng, now);
+        self.observed = 0;
+        self.ended = 0;
+        self.out.clear();
+    }
+
+    fn boot(setup: &DeviceSetup, server: SocketAddr, rng: &mut Rng, now: Instant) -> DeviceStack {
+        let endpoint = &setup.device.endpoint;
+        let mut device =
+            Device::new(setup.device.clone(), models()).expect("the server object is known");
         let mut facts = DeviceObject::default();
         facts.manufacturer = Some("Testbed".into());
         let facts = facts
@@ -111,19 +149,20 @@ impl DeviceNode {
                 .add_object(TableObject::new(def))
                 .expect("room for an object");
         }
-        let mut account = ServerAccount::new(SERVER, format!("coap://{server}"));
-        account.settings = setup.settings;
+        let security = credentials::device(setup.mode, endpoint);
+        let scheme = if security.is_secured() {
+            "coaps"
+        } else {
+            "coap"
+        };
+        let mut account =
+            ServerAccount::new(SERVER, format!("{scheme}://{server}")).with_security(security);
+        account.server_name = Some(credentials::SERVER_NAME.to_owned());
+        account.settings = setup.settings.clone();
         device.add_server(account).expect("the first server");
-        Self {
-            stack: DeviceStack::new(device, setup.stack, rng.seed(), now),
-            endpoint,
-            address,
-            events: Vec::new(),
-            runs: BTreeMap::new(),
-            observed: 0,
-            ended: 0,
-            out: VecDeque::new(),
-        }
+        let mut stack = DeviceStack::new(device, setup.stack.clone(), rng.seed(), now);
+        stack.handle_wall_clock(crate::server::unix(now).as_secs());
+        stack
     }
 
     /// The endpoint name.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod credentials;
 mod device;
 mod net;
 mod server;
@@ -8,6 +9,7 @@ mod store;
 mod trace;
 mod world;
 
+pub use credentials::Mode;
 pub use device::{BLOB, COUNTER, DeviceId, DeviceNode, DeviceSetup, RUN, SENSOR, SERVER, TEXT};
 pub use net::{Datagram, Net, Weather};
 pub use server::{

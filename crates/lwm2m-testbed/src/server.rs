@@ -5,14 +5,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use coap_codec::{Code, ContentFormat};
 use coap_endpoint::Failure;
+use dtls_core::ConnectionIdPolicy;
+use lwm2m_identity::DeviceRecord;
 use lwm2m_model::{Level, Path};
 use lwm2m_ops::{Downlink, Observe, Reply};
+use lwm2m_store::Batch;
 use registry_core::{REGISTRATION_KIND, Registration, Registry, partition_of};
 use sansio::{DatagramBuf, Instant, Rng, Ticket};
-use server_stack::{CallFailure, CallId, Effect, Event, ServerStack, Target};
+use server_stack::{CallFailure, CallId, Destination, Effect, Event, ServerStack, Target};
 
-use crate::Datagram;
 use crate::store::{Store, StoreWeather};
+use crate::{Datagram, credentials};
 
 /// How the server is made.
 #[derive(Clone, Debug)]
@@ -28,6 +31,15 @@ pub struct ServerSetup {
     pub registry: registry_core::Config,
     /// The store behind the partitions.
     pub store: StoreWeather,
+}
+
+impl ServerSetup {
+    /// A server that speaks DTLS too, in all modes, with connection ids and resumption.
+    pub fn secured() -> Self {
+        let mut setup = Self::default();
+        setup.stack.security = Some(credentials::server(SECURE));
+        setup
+    }
 }
 
 impl Default for ServerSetup {
@@ -134,6 +146,8 @@ pub struct ServerNode {
     out: VecDeque<Datagram>,
     /// Calls made, and calls that have ended.
     pub(crate) calls: (u64, u64),
+    /// What it knows of devices; the same stands in the store.
+    known: Vec<DeviceRecord>,
 }
 
 impl ServerNode {
@@ -160,6 +174,7 @@ impl ServerNode {
             events: Vec::new(),
             out: VecDeque::new(),
             calls: (0, 0),
+            known: Vec::new(),
         };
         server.boot(now);
         server
@@ -170,8 +185,15 @@ impl ServerNode {
             let mut config = self.setup.stack.clone();
             config.shard = shard;
             config.partitions = self.setup.partitions;
-            self.shards
-                .push(ServerStack::new(config, self.rng.seed(), now));
+            if let Some(security) = &mut config.security
+                && let ConnectionIdPolicy::Receive { prefix, .. } = &mut security.dtls.connection_id
+            {
+                // A device that has moved reaches its shard.
+                *prefix = vec![u8::try_from(shard).expect("few shards")];
+            }
+            let mut stack = ServerStack::new(config, self.rng.seed(), now);
+            stack.handle_wall_clock(unix(now).as_secs());
+            self.shards.push(stack);
         }
         for number in 0..self.setup.partitions {
             let config = self.setup.registry.clone();
@@ -212,14 +234,34 @@ impl ServerNode {
         self.settle(now);
     }
 
-    pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
-        let shard = self.shard_of(from);
+    /// Keeps what is known of a device.
+    pub(crate) fn provision(&mut self, endpoint: &str, record: DeviceRecord) {
+        let mut batch = Batch::new();
+        batch.put(DeviceRecord::key(endpoint), record.encode(), None);
+        let committed = self.store.records.commit(batch);
+        committed.expect("nobody else has such a record");
+        self.known.push(record);
+    }
+
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        local_endpoint: u16,
+        from: SocketAddr,
+        bytes: &mut [u8],
+    ) {
+        let shard = self.shard_of(from, bytes);
         let target = Target {
-            local_endpoint: 0,
+            local_endpoint,
             address: from,
         };
-        self.shards[shard].handle_datagram(now, target, &mut bytes.to_vec());
+        self.shards[shard].handle_datagram(now, target, bytes);
         self.settle(now);
+    }
+
+    /// Where the listener of this number is.
+    pub(crate) fn address(&self, listener: u16) -> SocketAddr {
+        SocketAddr::new(self.address.ip(), self.address.port() + listener)
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
@@ -270,9 +312,9 @@ impl ServerNode {
         &self.shards
     }
 
-    /// How many records the store has.
+    /// How many records the store has, beside those of known devices.
     pub fn records(&self) -> usize {
-        self.store.records.len()
+        self.store.records.len() - self.known.len()
     }
 
     /// What was told since the last call.
@@ -390,10 +432,10 @@ impl ServerNode {
         let call = CallId::new(self.next_call);
         self.next_call += 1;
         self.calls.0 += 1;
-        let target = target(device);
+        let device_at = destination(device);
         let root = device.objects().root;
         let shard = usize::from(device.route());
-        self.shards[shard].call(now, call, target, &root, operation, ANSWER_TIMEOUT);
+        self.shards[shard].call(now, call, device_at, &root, operation, ANSWER_TIMEOUT);
         call
     }
 
@@ -404,18 +446,7 @@ impl ServerNode {
             for index in 0..self.shards.len() {
                 while let Some(effect) = self.shards[index].poll_effect() {
                     quiet = false;
-                    let Effect::Registry {
-                        ticket,
-                        partition,
-                        op,
-                        ..
-                    } = effect
-                    else {
-                        panic!("an effect that this harness does not know: {effect:?}");
-                    };
-                    let partition = usize::from(partition);
-                    self.partitions[partition].handle(now, ticket, op);
-                    self.settle_partition(now, partition);
+                    self.perform(now, index, effect);
                 }
                 while let Some(event) = self.shards[index].poll_event() {
                     quiet = false;
@@ -430,18 +461,43 @@ impl ServerNode {
             }
         }
         let mut memory = [0; 2048];
-        for shard in &mut self.shards {
+        for shard in 0..self.shards.len() {
             loop {
-                let mut out = DatagramBuf::new(&mut memory, 0, 0);
-                let Some(transmit) = shard.poll_transmit(now, &mut out) else {
+                let (head, tail) = (ServerStack::HEADROOM, ServerStack::TAILROOM);
+                let mut out = DatagramBuf::new(&mut memory, head, tail);
+                let Some(transmit) = self.shards[shard].poll_transmit(now, &mut out) else {
                     break;
                 };
                 self.out.push_back(Datagram {
-                    from: self.address,
+                    from: self.address(transmit.target.local_endpoint),
                     to: transmit.target.address,
                     bytes: out.bytes().to_vec(),
                 });
             }
+        }
+    }
+
+    fn perform(&mut self, now: Instant, shard: usize, effect: Effect) {
+        match effect {
+            Effect::Registry {
+                ticket,
+                partition,
+                op,
+                ..
+            } => {
+                let partition = usize::from(partition);
+                self.partitions[partition].handle(now, ticket, op);
+                self.settle_partition(now, partition);
+            }
+            Effect::Credential {
+                ticket, question, ..
+            } => {
+                let answer = credentials::answer(&self.known, &question, unix(now).as_secs());
+                self.shards[shard].handle_credential(now, ticket, answer);
+            }
+            // Our devices are DTLS clients and nothing else.
+            Effect::Connect { ticket, .. } => self.shards[shard].handle_connect(now, ticket, None),
+            other => panic!("an effect that this harness does not know: {other:?}"),
         }
     }
 
@@ -497,7 +553,12 @@ impl ServerNode {
                 diff,
                 ..
             } => {
-                if diff.address {
+                let identity = registration.identity();
+                if !identity.is_none() {
+                    // A device that has moved is the same one; what it was asked in a former session it has forgotten.
+                    let shard = usize::from(registration.route());
+                    self.shards[shard].cancel_former(now, &identity);
+                } else if diff.address {
                     self.leave(now, previous);
                 }
                 self.observe_again(now, registration);
@@ -510,7 +571,7 @@ impl ServerNode {
     /// Ends what is under way with a device at a place where it is no more.
     fn leave(&mut self, now: Instant, device: &Registration) {
         let shard = usize::from(device.route());
-        self.shards[shard].cancel_target(now, target(device));
+        self.shards[shard].cancel_target(now, destination(device));
     }
 
     fn observe_again(&mut self, now: Instant, device: &Registration) {
@@ -612,7 +673,9 @@ impl ServerNode {
             // It is not there; its next Update is the next opportunity.
             Err(Refused::Failed(
                 CallFailure::NoReply(Failure::NoAcknowledgement | Failure::NoResponse)
-                | CallFailure::Cancelled,
+                | CallFailure::Cancelled
+                | CallFailure::NoSession
+                | CallFailure::SessionEnded(_),
             )) => {
                 self.again.remove(&key.0);
             }
@@ -650,8 +713,13 @@ impl ServerNode {
         }
     }
 
-    /// The shard whose socket hears an address.
-    fn shard_of(&self, address: SocketAddr) -> usize {
+    /// The shard whose socket hears an address, or that a connection id names.
+    fn shard_of(&self, address: SocketAddr, bytes: &[u8]) -> usize {
+        if let [TLS12_CID, ..] = bytes
+            && let Some(shard) = bytes.get(CID_AT)
+        {
+            return usize::from(*shard) % self.shards.len();
+        }
         let port = u32::from(address.port());
         let ip = match address.ip() {
             std::net::IpAddr::V4(ip) => u32::from(ip),
@@ -675,17 +743,27 @@ impl ServerNode {
 }
 
 /// The wall clock of a virtual instant.
-fn unix(now: Instant) -> Duration {
+pub(crate) fn unix(now: Instant) -> Duration {
     EPOCH + Duration::from_micros(now.as_micros())
 }
 
-fn target(device: &Registration) -> Target {
-    Target {
-        local_endpoint: device.local_endpoint(),
-        address: device.address(),
+fn destination(device: &Registration) -> Destination {
+    Destination {
+        target: Target {
+            local_endpoint: device.local_endpoint(),
+            address: device.address(),
+        },
+        identity: device.identity(),
+        listens: !device.queue_mode(),
     }
 }
 
+/// The listener without security, and the one with DTLS.
+pub(crate) const PLAIN: u16 = 0;
+pub(crate) const SECURE: u16 = 1;
+/// A record with a connection id (RFC 9146 §4), and where that stands.
+const TLS12_CID: u8 = 25;
+const CID_AT: usize = 11;
 /// The ticket of work that no device waits for.
 const NOBODY: Ticket = Ticket::new(u64::MAX);
 /// How long a call waits after the acknowledgement.

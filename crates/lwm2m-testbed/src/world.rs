@@ -11,10 +11,12 @@ use lwm2m_ops::{Arguments, Downlink, Execute, Lifetime, Read, Write, WriteMode};
 use sansio::{Instant, Rng};
 use server_stack::CallId;
 
+use crate::credentials;
 use crate::device::SERVER;
+use crate::server::{PLAIN, SECURE};
 use crate::{
-    Datagram, DeviceId, DeviceNode, DeviceSetup, Net, Outcome, Refused, ServerNode, ServerSetup,
-    StoreWeather, Trace, Weather, Wire,
+    Datagram, DeviceId, DeviceNode, DeviceSetup, Mode, Net, Outcome, Refused, ServerNode,
+    ServerSetup, StoreWeather, Trace, Weather, Wire,
 };
 
 /// One server and any number of devices on one network, in virtual time.
@@ -174,7 +176,14 @@ impl World {
     pub fn add_device(&mut self, setup: DeviceSetup) -> DeviceId {
         let address = self.fresh_address();
         let id = self.devices.len();
-        let device = DeviceNode::new(setup, address, self.server_address, &mut self.rng, self.now);
+        if let Some(record) = credentials::record(setup.mode, &setup.device.endpoint) {
+            self.server.provision(&setup.device.endpoint, record);
+        }
+        let server = match setup.mode {
+            Mode::NoSec => self.server_address,
+            Mode::Psk | Mode::RawPublicKey | Mode::X509 => self.server.address(SECURE),
+        };
+        let device = DeviceNode::new(setup, address, server, &mut self.rng, self.now);
         self.devices.push(device);
         self.by_address.insert(address, id);
         self.deadlines.push(None);
@@ -192,10 +201,22 @@ impl World {
     /// A device is at another address from now on, without knowing; what is on its way to the old one is lost.
     pub fn rebind(&mut self, id: DeviceId) -> SocketAddr {
         let address = self.fresh_address();
+        self.rebind_to(id, address);
+        address
+    }
+
+    /// A device is at this address from now on, where nobody else may be.
+    pub fn rebind_to(&mut self, id: DeviceId, address: SocketAddr) {
+        assert!(!self.by_address.contains_key(&address), "somebody is there");
         self.by_address.remove(&self.devices[id.0].address());
         self.by_address.insert(address, id.0);
         self.devices[id.0].set_address(address);
-        address
+    }
+
+    /// A device loses power and starts anew where it was, with nothing but what it was made with.
+    pub fn restart_device(&mut self, id: DeviceId) {
+        self.devices[id.0].restart(&mut self.rng, self.now);
+        self.flush(id.0 + 1);
     }
 
     /// The server dies and comes back, with what its store has.
@@ -443,10 +464,23 @@ impl World {
         };
         let tables = self.server.tables();
         for (shard, tables) in tables.shards.iter().enumerate() {
-            let quiet = tables.peers == 0
+            // A session has no end of its own: one whose farewell was lost stays until another takes its place. What a
+            // server remembers for resumption has a bound of its own.
+            let sessions = tables.dtls.sessions;
+            let mut coap = coap_endpoint::Tables::default();
+            coap.peers = sessions;
+            let mut dtls = dtls_core::Tables::default();
+            dtls.sessions = sessions;
+            dtls.resumptions = tables.dtls.resumptions;
+            dtls.connection_ids = tables.dtls.connection_ids;
+            let quiet = tables.peers == sessions
+                && tables.sessions <= sessions
+                && tables.dtls.connection_ids <= sessions
+                && tables.waiting == 0
                 && tables.calls == 0
                 && tables.uplinks == 0
-                && tables.coap == coap_endpoint::Tables::default();
+                && tables.coap == coap
+                && tables.dtls == dtls;
             expect(format!("shard {shard}: {tables:?}"), quiet);
         }
         for (partition, stats) in tables.partitions.iter().enumerate() {
@@ -471,6 +505,9 @@ impl World {
             let tables = device.stack.endpoint().tables();
             let quiet = tables.is_quiet() && tables.timers == 0;
             expect(format!("{}: {tables:?}", device.endpoint()), quiet);
+            let dtls = device.stack.dtls().map(dtls_core::Endpoint::tables);
+            let quiet = dtls.is_none_or(|dtls| dtls == dtls_core::Tables::default());
+            expect(format!("{}: {dtls:?}", device.endpoint()), quiet);
             let count = device.observations();
             expect(
                 format!("{}: {count} observations", device.endpoint()),
@@ -482,6 +519,12 @@ impl World {
             self.net.next_arrival().is_none(),
         );
         found
+    }
+
+    /// Sessions that the server holds.
+    pub fn sessions(&self) -> usize {
+        let shards = self.server.tables().shards;
+        shards.iter().map(|shard| shard.dtls.sessions).sum()
     }
 
     /// Does the next thing that is due by `until`. Else moves time there and returns `false`.
@@ -519,8 +562,12 @@ impl World {
 
     fn deliver(&mut self, mut datagram: Datagram) {
         let Datagram { from, to, bytes } = &mut datagram;
-        if *to == self.server_address {
-            self.server.handle_datagram(self.now, *from, bytes);
+        let listener = [PLAIN, SECURE]
+            .into_iter()
+            .find(|listener| *to == self.server.address(*listener));
+        if let Some(listener) = listener {
+            self.server
+                .handle_datagram(self.now, listener, *from, bytes);
             self.flush(0);
         } else if let Some(&device) = self.by_address.get(to) {
             self.devices[device].handle_datagram(self.now, *from, bytes);

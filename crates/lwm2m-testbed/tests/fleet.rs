@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use coap_codec::ContentFormat;
 use device_stack::core::Event;
+use dtls_core::ConnectionIdPolicy;
 use lwm2m_model::Value;
 use lwm2m_ops::{Arguments, Execute, Lifetime, Read, Reply, Write, WriteMode};
 use lwm2m_testbed::{
-    COUNTER, DeviceId, DeviceSetup, RUN, SERVER, ServerEvent, ServerSetup, StoreWeather, TEXT,
-    Trace, Weather, World, long,
+    COUNTER, DeviceId, DeviceSetup, Mode, RUN, SERVER, ServerEvent, ServerSetup, StoreWeather,
+    TEXT, Trace, Weather, World, long,
 };
 use registry_core::Removal;
 use sansio::Rng;
@@ -39,6 +40,18 @@ fn a_fleet_lives_through_everything() {
     println!("{trace:?} {tally:?}");
     assert!(tally.registered > devices());
     assert!(tally.moved > 0 && tally.expired > 0 && tally.answered > 0 && tally.failed > 0);
+}
+
+/// The same story over DTLS, with connection ids and without.
+#[test]
+fn a_fleet_with_pre_shared_keys_lives_through_everything() {
+    for connection_ids in [true, false] {
+        let devices = if long() { 300 } else { 30 };
+        let (trace, tally) = Story::secured(1, devices, connection_ids).tell();
+        println!("{trace:?} {tally:?}");
+        assert!(tally.registered > devices);
+        assert!(tally.answered > 0 && tally.failed > 0);
+    }
 }
 
 #[test]
@@ -92,13 +105,25 @@ struct Story {
 
 impl Story {
     fn new(seed: u64, devices: usize) -> Self {
+        Self::with(seed, devices, ServerSetup::default(), Mode::NoSec)
+    }
+
+    fn secured(seed: u64, devices: usize, connection_ids: bool) -> Self {
+        let mut setup = ServerSetup::secured();
+        if let Some(security) = setup.stack.security.as_mut().filter(|_| !connection_ids) {
+            security.dtls.connection_id = ConnectionIdPolicy::Off;
+        }
+        Self::with(seed, devices, setup, Mode::Psk)
+    }
+
+    fn with(seed: u64, devices: usize, setup: ServerSetup, mode: Mode) -> Self {
         let setup = ServerSetup {
             store: SHAKY,
-            ..ServerSetup::default()
+            ..setup
         };
         let mut world = World::with_server(seed, BAD, setup);
         let ids: Vec<_> = (0..devices)
-            .map(|n| world.add_device(DeviceSetup::new(format!("fleet-{n}"))))
+            .map(|n| world.add_device(DeviceSetup::new(format!("fleet-{n}")).with_mode(mode)))
             .collect();
         Self {
             world,
