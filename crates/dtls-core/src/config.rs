@@ -24,7 +24,8 @@ pub struct Config {
     /// A handshake that takes longer fails.
     pub handshake_timeout: Duration,
     /// How long a Finished that does not open is taken for a forgery: after it the handshake fails as of a
-    /// wrong key. So a forged record ends no handshake, and a wrong key is told soon.
+    /// wrong key. So a forged record ends no handshake, and a wrong key is told soon. Never shorter than the peer needs to
+    /// repeat itself: one and a quarter of [`first_wait`](Self::first_wait).
     pub wrong_key_wait: Duration,
     /// How long the sender of the last flight can repeat it (RFC 6347 §4.2.4: twice the maximum segment lifetime).
     pub linger: Duration,
@@ -44,6 +45,8 @@ pub struct Config {
     pub max_message: usize,
     /// Bytes of handshake messages that came before their turn, per handshake.
     pub max_buffered: usize,
+    /// The same of all handshakes together: beyond it nothing is kept that came before its turn, and the peer sends it again.
+    pub max_buffered_in_all: usize,
     /// How long a cookie is good for, at least; at most twice as long.
     pub cookie_lifetime: Duration,
     /// Sessions that a server remembers for resumption; 0 for none.
@@ -77,6 +80,7 @@ impl Default for Config {
             max_datagram: 1200,
             max_message: 8192,
             max_buffered: 16_384,
+            max_buffered_in_all: 8 << 20,
             cookie_lifetime: Duration::from_secs(60),
             resumptions: 0,
             resumption_lifetime: Duration::from_secs(86_400),

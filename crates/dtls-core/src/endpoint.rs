@@ -51,6 +51,8 @@ pub struct Endpoint {
     /// The slots of handshakes, in no order, and how many each source has.
     listed: Vec<u32>,
     sources: HashMap<u128, u32>,
+    /// Bytes that handshakes keep of messages before their turn.
+    buffered: usize,
     timers: TimerWheel<Timer>,
     due: VecDeque<Due>,
     replies: usize,
@@ -154,6 +156,7 @@ impl Endpoint {
             held: 0,
             listed: Vec::new(),
             sources: HashMap::new(),
+            buffered: 0,
             timers: TimerWheel::new(now),
             due: VecDeque::new(),
             replies: 0,
@@ -356,14 +359,8 @@ impl Endpoint {
         self.events.pop_front()
     }
 
-    /// How full the tables are. Looks at every handshake.
+    /// How full the tables are.
     pub fn tables(&self) -> Tables {
-        let buffered = self
-            .listed
-            .iter()
-            .filter_map(|&number| self.slab.machine(number))
-            .map(|machine| machine.incoming.held())
-            .sum();
         Tables {
             sessions: self.held,
             handshakes: self.listed.len(),
@@ -371,7 +368,7 @@ impl Endpoint {
             resumptions: self.cache.len(),
             questions: self.tickets.len(),
             timers: self.timers.len(),
-            buffered,
+            buffered: self.buffered,
         }
     }
 
@@ -388,6 +385,10 @@ impl Endpoint {
             cache: &mut self.cache,
             wall_clock: self.wall_clock,
             local_secret: &self.local_secret,
+            buffer_room: self
+                .config
+                .max_buffered_in_all
+                .saturating_sub(self.buffered),
         }
     }
 
@@ -401,7 +402,10 @@ impl Endpoint {
         let Some(mut machine) = self.slab.take_machine(number) else {
             return;
         };
+        // What others keep of messages before their turn is not its room.
+        self.buffered = self.buffered.saturating_sub(machine.incoming.held());
         let result = act(&mut machine, &mut self.surroundings(now));
+        self.buffered = self.buffered.saturating_add(machine.incoming.held());
         let peer = self.slab.peer(number);
         if let Err(failure) = result {
             self.fail(now, number, &mut machine, failure);

@@ -257,3 +257,23 @@ fn a_session_more_than_allowed_takes_the_place_of_a_silent_one() {
     pair.run(Duration::from_secs(1));
     assert_eq!(pair.server_data, [(last, b"here".to_vec())]);
 }
+
+/// RFC 5246 §7.2.2.
+#[test]
+fn a_session_that_a_fatal_alert_ended_is_not_resumed() {
+    let mut config = Config::default();
+    config.resumptions = 10;
+    let (mut pair, client_peer, server) = connected(config);
+    let resumption = pair.client.resumption(client_peer);
+    // The client's side of the identity is empty: the alert that it sends is fatal.
+    let identity = pair.client.session(client_peer).unwrap().identity.clone();
+    pair.client.revoke(pair.now, &identity);
+    pair.run(Duration::from_secs(1));
+    assert!(pair.server.session(server).is_none());
+    let mut connect = Connect::default();
+    connect.resume = resumption;
+    pair.connect(client(), connect);
+    pair.run(Duration::from_secs(10));
+    assert!(pair.server_peer().is_some_and(|peer| peer != server));
+    assert_eq!(pair.server.stats().resumed, 0);
+}

@@ -67,6 +67,7 @@ impl Endpoint {
         if let Some(ticket) = machine.ticket {
             self.tickets.remove(&ticket);
         }
+        self.buffered = self.buffered.saturating_sub(machine.incoming.held());
         let hash = self.hasher.hash_one(machine.path);
         if let Ok(entry) = self.handshakes.find_entry(hash, |&other| other == number) {
             entry.remove();

@@ -323,7 +323,12 @@ impl Endpoint {
                 self.send_alert(number, WARNING, Alert::CLOSE_NOTIFY);
                 CloseReason::PeerClosed
             }
-            [FATAL, alert] => CloseReason::Alert(Alert(alert)),
+            [FATAL, alert] => {
+                // RFC 5246 §7.2.2: a session that failed is not resumed.
+                let identity = session.identity.clone();
+                self.forget_resumptions(&identity);
+                CloseReason::Alert(Alert(alert))
+            }
             _ => return,
         };
         self.remove_session(number);

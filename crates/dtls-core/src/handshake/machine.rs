@@ -32,6 +32,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) cache: &'a mut Cache,
     pub(crate) wall_clock: u64,
     pub(crate) local_secret: &'a [u8; 32],
+    /// Bytes that this handshake may keep before their turn.
+    pub(crate) buffer_room: usize,
 }
 
 /// What must come next.
@@ -235,7 +237,8 @@ impl Machine {
         }
         let Ok((content_type, plaintext)) = keys.open(record) else {
             // A forgery, or a peer with another key: time tells.
-            let at = cx.now + cx.config.wrong_key_wait;
+            let repeats_by = cx.config.first_wait + cx.config.first_wait / 4;
+            let at = cx.now + cx.config.wrong_key_wait.max(repeats_by);
             self.suspect_at.get_or_insert(at);
             return Ok(());
         };
@@ -303,8 +306,8 @@ impl Machine {
                 self.incoming.advance();
                 self.handle_message(cx, fragment.kind, fragment.sequence, fragment.bytes)?;
             } else {
-                self.incoming
-                    .keep(&fragment, cx.config.max_message, cx.config.max_buffered);
+                let room = cx.config.max_buffered.min(cx.buffer_room);
+                self.incoming.keep(&fragment, cx.config.max_message, room);
             }
             self.take_kept(cx)?;
         }
