@@ -428,7 +428,7 @@ fn hostile_f11_a_hello_on_a_live_session() {
         let mut server = server(config);
         client.handshake(&mut server);
         let old = server.peer();
-        let mut check = |server: &mut Side, client: &mut Client, what: &str| {
+        let check = |server: &mut Side, client: &mut Client, what: &str| {
             let up = client.seal(DATA, what.as_bytes());
             server.put(client.path, &up);
             assert_eq!(

@@ -154,7 +154,7 @@ fn ctr(key: &[u8; 16], nonce: &[u8], text: &[u8]) -> Vec<u8> {
 
 /// RFC 3610 §2.2 with M = 8, L = 3.
 fn ccm_tag(key: &[u8; 16], nonce: &[u8], aad: &[u8], text: &[u8]) -> [u8; 8] {
-    let mut input = vec![0x40 | (8 - 2) / 2 << 3 | 2];
+    let mut input = vec![0x40 | ((8 - 2) / 2) << 3 | 2];
     input.extend(nonce);
     input.extend(super::u24(text.len()));
     input.extend(u16::try_from(aad.len()).unwrap().to_be_bytes());
