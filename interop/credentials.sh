@@ -41,3 +41,4 @@ leaf() {
 } 2>openssl.log || { cat openssl.log >&2; exit 1; }
 printf device-1 >psk.identity
 printf 000102030405060708090a0b0c0d0e0f >psk.key
+echo "device-1:$(cat psk.key)" >psk.passwd

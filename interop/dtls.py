@@ -31,6 +31,8 @@ class Judge:
     suites = []
     # Suites that its client program cannot have, for a reason said where it is set.
     not_as_client = ()
+    # The longest text that it takes for one.
+    longest = 1000
     cid = False
 
     def __init__(self, target, credentials):
@@ -46,7 +48,8 @@ class Judge:
         """A program that answers "TEXT" by "echo TEXT", itself or by `answer`."""
         raise NotImplementedError
 
-    def client(self, port, suite, **extra):
+    def client(self, port, suite, wait=True, **extra):
+        """A program that has shaken hands, unless that is not to be waited for."""
         raise NotImplementedError
 
     def send(self, program, text):
@@ -79,30 +82,32 @@ class OpenSsl(Judge):
     def present(self):
         return shutil.which("openssl")
 
-    def common(self, suite, mtu=None):
+    def common(self, suite, role, who, key, identity, mtu):
         words = ["-dtls1_2", "-cipher", self.ciphers[suite] + ":@SECLEVEL=0"]
-        return words + (["-mtu", str(mtu)] if mtu else [])
-
-    def server(self, port, suite, mtu=None, more=()):
-        words = ["openssl", "s_server", "-port", str(port), "-listen", "-quiet", *self.common(suite, mtu)]
+        words += ["-mtu", str(mtu)] if mtu else []
         if "psk" in suite:
-            words += ["-nocert", "-psk_identity", IDENTITY, "-psk", KEY]
-        else:
-            words += ["-cert", self.file("server.pem"), "-key", self.file("server.key"), "-CAfile", self.file("ca.pem")]
-            words += ["-Verify", "2", "-verify_return_error", "-named_curve", "prime256v1"]
+            return words + ["-psk_identity", identity, "-psk", key]
+        who = who or role
+        words += ["-cert", self.file(f"{who}.pem"), "-key", self.file(f"{who}.key"), "-CAfile", self.file("ca.pem")]
+        return words + ["-verify_return_error"]
+
+    def server(self, port, suite, who=None, key=KEY, identity=IDENTITY, mtu=None, cookie=True, more=()):
+        # With cookies it takes its own first time-out for the end, and in any case it serves one client.
+        words = ["openssl", "s_server", "-port", str(port), "-quiet", *(["-listen"] if cookie else [])]
+        words += self.common(suite, "server", who, key, identity, mtu)
+        words += ["-nocert"] if "psk" in suite else ["-Verify", "2", "-named_curve", "prime256v1"]
         program = Program(*words, *more)
         wait_bound(port)
         return program
 
-    def client(self, port, suite, mtu=None, more=()):
-        words = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *self.common(suite, mtu)]
-        if "psk" in suite:
-            words += ["-psk_identity", IDENTITY, "-psk", KEY]
-        else:
-            words += ["-cert", self.file("client.pem"), "-key", self.file("client.key"), "-CAfile", self.file("ca.pem")]
-            words += ["-verify_return_error", "-verify_hostname", "localhost", "-servername", "localhost", "-curves", "P-256"]
+    def client(self, port, suite, who=None, key=KEY, identity=IDENTITY, mtu=None, more=(), wait=True):
+        words = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}"]
+        words += self.common(suite, "client", who, key, identity, mtu)
+        if "psk" not in suite:
+            words += ["-verify_hostname", "localhost", "-servername", "localhost", "-curves", "P-256"]
         program = Program(*words, *more)
-        program.expect(r"Cipher is " + self.ciphers[suite], SECONDS)
+        if wait:
+            program.connected = program.expect(r"^(New|Reused), .*Cipher is " + self.ciphers[suite], SECONDS).group(1)
         return program
 
     def answer(self, program, text):
@@ -113,6 +118,8 @@ class OpenSsl(Judge):
 class GnuTls(Judge):
     name, package = "gnutls", "gnutls-bin"
     suites = PSK + ECDHE_PSK + X509 + RPK
+    # So much its server reads at a time.
+    longest = 100
     # The handshake ends well, and then gnutls-cli 3.7.9 ends too, while it describes the session.
     not_as_client = ECDHE_PSK
     modes = {"ccm8": "AES-128-CCM-8:+AEAD", "ccm": "AES-128-CCM:+AEAD", "gcm": "AES-128-GCM:+AEAD", "cbc": "AES-128-CBC:+SHA256"}
@@ -120,31 +127,29 @@ class GnuTls(Judge):
     def present(self):
         return shutil.which("gnutls-serv") and shutil.which("gnutls-cli")
 
-    def priority(self, suite):
+    def priority(self, suite, flags):
         credential, mode = suite.rsplit("-", 1)
         exchange = {"psk": "PSK", "ecdhe-psk": "ECDHE-PSK"}.get(credential, "ECDHE-ECDSA")
         kind = "CTYPE-SRV-RAWPK:+CTYPE-CLI-RAWPK" if credential == "rpk" else "CTYPE-X509"
         return (
             f"NONE:+VERS-DTLS1.2:+COMP-NULL:+{exchange}:+{self.modes[mode]}:+{kind}"
-            ":+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SECP256R1-SHA256:+GROUP-SECP256R1"
+            ":+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SECP256R1-SHA256:+GROUP-SECP256R1" + flags
         )
 
-    def common(self, suite, role, mtu):
-        words = ["--udp", "--priority", self.priority(suite)]
-        if mtu:
-            words += ["--mtu", str(mtu)]
+    def common(self, suite, role, who, mtu, flags):
+        words = ["--udp", "--priority", self.priority(suite, flags)]
+        words += ["--mtu", str(mtu)] if mtu else []
+        who = who or role
         if suite.startswith("x509"):
-            words += ["--x509certfile", self.file(f"{role}.pem"), "--x509keyfile", self.file(f"{role}.key")]
+            words += ["--x509certfile", self.file(f"{who}.pem"), "--x509keyfile", self.file(f"{who}.key")]
             words += ["--x509cafile", self.file("ca.pem")]
         elif suite.startswith("rpk"):
-            words += ["--rawpkkeyfile", self.file(f"{role}.key"), "--rawpkfile", self.file(f"{role}.pub")]
+            words += ["--rawpkkeyfile", self.file(f"{who}.key"), "--rawpkfile", self.file(f"{who}.pub")]
         return words
 
-    def server(self, port, suite, mtu=None, more=()):
-        words = ["gnutls-serv", "-p", str(port), "--echo", *self.common(suite, "server", mtu)]
+    def server(self, port, suite, who=None, mtu=None, flags="", more=()):
+        words = ["gnutls-serv", "-p", str(port), "--echo", *self.common(suite, "server", who, mtu, flags)]
         if "psk" in suite:
-            with open(self.file("psk.passwd"), "w") as file:
-                file.write(f"{IDENTITY}:{KEY}\n")
             words += ["--pskpasswd", self.file("psk.passwd")]
         elif suite.startswith("x509"):
             words += ["--require-client-cert", "--verify-client-cert"]
@@ -154,17 +159,18 @@ class GnuTls(Judge):
         wait_bound(port)
         return program
 
-    def client(self, port, suite, mtu=None, more=()):
-        words = ["gnutls-cli", "-p", str(port), *self.common(suite, "client", mtu)]
+    def client(self, port, suite, who=None, key=KEY, identity=IDENTITY, mtu=None, flags="", more=(), wait=True):
+        words = ["gnutls-cli", "-p", str(port), *self.common(suite, "client", who, mtu, flags)]
         if "psk" in suite:
-            words += ["--pskusername", IDENTITY, "--pskkey", KEY]
+            words += ["--pskusername", identity, "--pskkey", key]
         elif suite.startswith("x509"):
             words += ["--verify-hostname", "localhost", "--sni-hostname", "localhost"]
         else:
-            # The chain cannot be verified; the key is compared by who calls.
+            # It knows no way to be told which key to expect.
             words += ["--no-ca-verification"]
         program = Program(*words, *more, "127.0.0.1")
-        program.expect("Handshake was completed", SECONDS)
+        if wait:
+            program.expect("Handshake was completed", SECONDS)
         return program
 
     def answer(self, program, text):
@@ -187,9 +193,10 @@ class Lines(Judge):
         program.expect("^ready", SECONDS)
         return program
 
-    def client(self, port, suite, **extra):
+    def client(self, port, suite, wait=True, **extra):
         program = Program(*self.command("client", port, suite, extra))
-        program.connected = self.established(program, suite)
+        if wait:
+            program.connected = self.established(program, suite)
         return program
 
     def established(self, program, suite):

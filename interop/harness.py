@@ -1,7 +1,9 @@
 """Processes whose lines are waited for, and the ports that they take."""
 
+import itertools
 import os
 import queue
+import random
 import re
 import socket
 import subprocess
@@ -9,10 +11,20 @@ import threading
 import time
 
 
+# Below what the kernel gives to those who ask for none, so that nobody's own socket takes a port that is promised.
+_ports = itertools.count(random.randrange(12_000, 28_000))
+
+
 def free_port(kind=socket.SOCK_DGRAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that is free on this host, and promised to nobody else of this process."""
+    while True:
+        port = next(_ports)
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def wait_bound(port, seconds=15):
@@ -57,10 +69,16 @@ class Program:
             except queue.Empty:
                 line = None
             if line is None:
-                raise AssertionError(f"{self.name}: no line like {pattern!r}; it said {self.seen[-12:]}")
+                raise AssertionError(f"{self.name}: no line like {pattern[:200]!r}; it said {self.heard()}")
             self.seen.append(line)
             if found := re.search(pattern, line):
                 return found
+
+    def heard(self):
+        """The last lines, also those that nobody waited for."""
+        while not self.lines.empty():
+            self.seen.append(self.lines.get())
+        return [line[:200] for line in self.seen[-12:]]
 
     def say(self, line):
         self.process.stdin.write(line + "\n")

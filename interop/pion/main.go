@@ -95,6 +95,12 @@ type sessions struct {
 	kept map[string]dtls.Session
 }
 
+func (s *sessions) forget() {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	clear(s.kept)
+}
+
 func (s *sessions) Set(key []byte, session dtls.Session) error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -119,6 +125,7 @@ type arguments struct {
 	role, folder, suite string
 	port                int
 	extra               map[string]string
+	sessions            *sessions
 }
 
 func (a arguments) file(name string) string { return filepath.Join(a.folder, name) }
@@ -132,7 +139,7 @@ func (a arguments) options() ([]dtls.Option, error) {
 	options := []dtls.Option{
 		dtls.WithCipherSuites(id),
 		dtls.WithEllipticCurves(elliptic.P256),
-		dtls.WithSessionStore(&sessions{kept: map[string]dtls.Session{}}),
+		dtls.WithSessionStore(a.sessions),
 	}
 	if strings.Contains(a.suite, "psk") {
 		identity, err := os.ReadFile(a.file("psk.identity"))
@@ -329,6 +336,7 @@ func client(a arguments) error {
 			port := below.LocalAddr().(*net.UDPAddr).Port
 			below.Close()
 			conn.Close()
+			a.sessions.forget()
 			err = dial(port)
 		case "close":
 			err = conn.Close()
@@ -350,7 +358,8 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	a := arguments{role: os.Args[1], port: port, folder: os.Args[3], suite: os.Args[4], extra: map[string]string{}}
+	a := arguments{role: os.Args[1], port: port, folder: os.Args[3], suite: os.Args[4], extra: map[string]string{},
+		sessions: &sessions{kept: map[string]dtls.Session{}}}
 	for _, text := range os.Args[5:] {
 		name, value, _ := strings.Cut(text, "=")
 		a.extra[name] = value

@@ -1,7 +1,7 @@
 //! Our DTLS endpoint on a blocking socket, for other makes to talk to.
 //!
 //! `dtls-peer server|client PORT CREDENTIALS SUITE [cid=N] [mtu=N] [host=NAME] [mfl=N] [ems=off|require] [etm=off] [who=NAME]
-//! [key=HEX] [keylog=FILE]`; the lines that it reads and prints are those of ../pion, and `stats`. A server also takes the
+//! [key=HEX] [first=MS] [patience=S] [keylog=FILE]`; the lines that it reads and prints are those of ../pion, and `stats`. A server also takes the
 //! suite `all`. `who` shows the credentials of somebody else, `key` is another pre-shared key.
 
 mod credentials;
@@ -177,8 +177,10 @@ impl Machine {
         self.tell()?;
         for (peer, text) in heard {
             println!("got {text}");
-            if self.client.is_none() {
-                self.send(peer, format!("echo {text}\n").as_bytes())?;
+            if self.client.is_none()
+                && let Err(error) = self.send(peer, format!("echo {text}\n").as_bytes())
+            {
+                println!("unsent {error}");
             }
         }
         Ok(())
@@ -239,6 +241,12 @@ fn config(role: &str, extra: &HashMap<String, String>) -> Fallible<Config> {
     }
     if let Some(len) = extra.get("mfl") {
         config.max_fragment_length = Some(len.parse()?);
+    }
+    if let Some(millis) = extra.get("first") {
+        config.first_wait = Duration::from_millis(millis.parse()?);
+    }
+    if let Some(seconds) = extra.get("patience") {
+        config.handshake_timeout = Duration::from_secs(seconds.parse()?);
     }
     match extra.get("ems").map(String::as_str) {
         None => {}
