@@ -7,11 +7,13 @@ import { login } from "./js/login.js";
 import { mount as devices } from "./js/devices.js";
 import { mount as device } from "./js/device.js";
 import { mount as objects } from "./js/objects.js";
+import { mount as security } from "./js/security.js";
 import { mount as server } from "./js/server.js";
 
 const PAGES = [
   { name: "devices", label: "Devices", glyph: "chip" },
   { name: "objects", label: "Objects", glyph: "book" },
+  { name: "security", label: "Security", glyph: "lock" },
   { name: "server", label: "Server", glyph: "server" },
 ];
 
@@ -35,7 +37,7 @@ function place() {
 
 function navigate() {
   const to = place();
-  const mounts = { devices: to.rest.length ? device : devices, objects, server };
+  const mounts = { devices: to.rest.length ? device : devices, objects, security, server };
   const mount = mounts[to.name];
   for (const link of document.querySelectorAll("#nav a")) {
     if (link.dataset.page === to.name) link.setAttribute("aria-current", "page");

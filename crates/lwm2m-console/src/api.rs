@@ -1,5 +1,6 @@
 //! What each route does.
 
+pub(crate) mod credentials;
 pub(crate) mod devices;
 pub(crate) mod events;
 pub(crate) mod health;

@@ -49,6 +49,7 @@ assets! {
     "/js/devices.js" "js/devices.js" "text/javascript; charset=utf-8",
     "/js/login.js" "js/login.js" "text/javascript; charset=utf-8",
     "/js/objects.js" "js/objects.js" "text/javascript; charset=utf-8",
+    "/js/security.js" "js/security.js" "text/javascript; charset=utf-8",
     "/js/server.js" "js/server.js" "text/javascript; charset=utf-8",
     "/js/theme.js" "js/theme.js" "text/javascript; charset=utf-8",
 }

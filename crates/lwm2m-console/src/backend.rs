@@ -10,6 +10,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use lwm2m_identity::{
+    Credential, PlanError, Security,
+    material::{Certificate, PublicKey},
+};
 use lwm2m_model::{
     Lwm2mVersion, Models, Node, Path, Version, default_version, payload::NewInstance,
 };
@@ -18,6 +22,10 @@ use serde_json::Value as Json;
 
 /// A call to a device under way.
 pub(crate) type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+
+/// A look at the security records, or a change of them, under way.
+pub(crate) type Stored<'a, T> =
+    Pin<Box<dyn Future<Output = Result<T, CredentialFailure>> + Send + 'a>>;
 
 /// A server with devices.
 pub(crate) trait Backend: Send + Sync + 'static {
@@ -56,6 +64,20 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn cancel<'a>(&'a self, ep: &'a str, path: Path) -> Call<'a, ()>;
     fn observations(&self, ep: &str) -> Vec<Observation>;
 
+    /// What an endpoint may prove; `None` when nothing is recorded about it.
+    fn credentials<'a>(&'a self, ep: &'a str) -> Stored<'a, Option<Credentials>>;
+    /// The same of the endpoints whose name contains `text`, by name, after the cursor `after`.
+    fn all_credentials<'a>(
+        &'a self,
+        text: Option<&'a str>,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Stored<'a, CredentialsPage>;
+    /// Makes this all that an endpoint may prove, and ends what it came in with before.
+    fn set_credentials<'a>(&'a self, ep: &'a str, security: Security) -> Stored<'a, Credentials>;
+    /// Forgets what an endpoint may prove; `false` when nothing is recorded about it.
+    fn remove_credentials<'a>(&'a self, ep: &'a str) -> Stored<'a, bool>;
+
     /// Events with an id above `since` that are still kept, then those to come.
     fn events(&self, since: Option<u64>) -> Box<dyn Events>;
     fn models(&self) -> Arc<Models>;
@@ -82,7 +104,10 @@ pub(crate) struct Device {
     pub(crate) ep: String,
     pub(crate) id: String,
     pub(crate) address: String,
+    /// The word for the mode: `nosec`, `psk`, `rpk` or `x509`.
     pub(crate) security: &'static str,
+    /// The security session that it was heard in last, while there is one.
+    pub(crate) session: Option<Session>,
     /// `None` when the registration never ends.
     pub(crate) lifetime: Option<Duration>,
     pub(crate) version: Lwm2mVersion,
@@ -109,6 +134,59 @@ impl Device {
             .and_then(|one| one.version);
         said.unwrap_or_else(|| default_version(self.version, object))
     }
+}
+
+/// How the traffic of a device is protected.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    /// Such as `TLS_PSK_WITH_AES_128_CCM_8`.
+    pub(crate) suite: String,
+    /// Whether the device may change its address.
+    pub(crate) connection_id: bool,
+}
+
+/// What an endpoint may prove. No secret is in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    pub(crate) ep: String,
+    /// Whether it may come without security; counts only if there is no credential.
+    pub(crate) nosec: bool,
+    /// Any one of these is enough.
+    pub(crate) credentials: Vec<CredentialFacts>,
+    /// When it was set, where that is known.
+    pub(crate) set_at: Option<SystemTime>,
+}
+
+/// What may be told of one credential.
+#[derive(Clone, Debug)]
+pub(crate) struct CredentialFacts {
+    pub(crate) credential: Credential,
+    /// Bytes of the pre-shared key.
+    pub(crate) key_length: Option<usize>,
+    /// What the operator should be told although it works.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A part of the list of security records, and the cursor behind it when there are more.
+#[derive(Debug, Default)]
+pub(crate) struct CredentialsPage {
+    pub(crate) items: Vec<Credentials>,
+    pub(crate) next: Option<String>,
+}
+
+/// Why security records were not told or not changed.
+#[derive(Clone, Debug)]
+pub(crate) enum CredentialFailure {
+    /// They cannot be so.
+    Refused(PlanError),
+    /// This server keeps none.
+    Off,
+    /// The store cannot be read; nothing was changed.
+    Down,
+    /// Others change the same records.
+    Busy,
+    /// Nobody knows whether the change was kept.
+    Unknown,
 }
 
 /// An object that a device announced.
@@ -206,6 +284,32 @@ pub(crate) struct Info {
     /// False once the server stops.
     pub(crate) ready: bool,
     pub(crate) counters: Vec<Counter>,
+    pub(crate) security: SecurityInfo,
+}
+
+/// How devices may come in, and what this server proves to them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SecurityInfo {
+    pub(crate) modes: Vec<OfferedMode>,
+    /// Who may come in without security: `open`, `known` or `off`.
+    pub(crate) nosec: &'static str,
+    /// Bytes of the connection ids that devices are asked to use; `None` when there are none.
+    pub(crate) connection_id: Option<usize>,
+    /// The server's public key, where it has one.
+    pub(crate) public_key: Option<PublicKey>,
+    /// The server's certificate, then those above it.
+    pub(crate) certificates: Vec<Certificate>,
+    /// How many authorities are trusted.
+    pub(crate) trusted: usize,
+}
+
+/// A security mode.
+#[derive(Clone, Debug)]
+pub(crate) struct OfferedMode {
+    /// `nosec`, `psk`, `rpk` or `x509`.
+    pub(crate) mode: &'static str,
+    /// Why it is off, if it is.
+    pub(crate) off: Option<String>,
 }
 
 /// A number that a server counts.

@@ -8,17 +8,23 @@ use std::{
 };
 
 use coap_codec::Code;
+use lwm2m_identity::{
+    ApplyError, CredentialRecord, DEVICE_KIND, DeviceRecord, PskKey, Security, apply, key_hint,
+    material::{self, Certificate, PublicKey},
+};
 use lwm2m_model::payload::NewInstance;
 use lwm2m_model::{
     Instance, Level, Lwm2mVersion, Models, Node, Object, Path, Resource, Value, Version,
 };
 use lwm2m_ops::Arguments;
+use lwm2m_store::{MemoryStore, Store as _};
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::backend::{
-    Answer, Backend, Call, Counter, CounterKind, Data, Device, DeviceObject, Event, Events,
-    Failure, Info, Item, Link, Mode, Observation, Options, Page,
+    Answer, Backend, Call, Counter, CounterKind, CredentialFacts, CredentialFailure, Credentials,
+    CredentialsPage, Data, Device, DeviceObject, Event, Events, Failure, Info, Item, Link, Mode,
+    Observation, OfferedMode, Options, Page, SecurityInfo, Session, Stored,
 };
 
 /// Devices in memory. What is written is there to be read; what is missing is 4.04.
@@ -27,10 +33,17 @@ pub(crate) struct Fake {
     state: Arc<Mutex<State>>,
     newest: watch::Sender<u64>,
     now: fn() -> SystemTime,
+    /// Security records, kept as a server keeps them.
+    store: MemoryStore,
+    secured: bool,
 }
 
 #[derive(Default)]
 struct State {
+    /// When the credentials of an endpoint were set.
+    set_at: BTreeMap<String, SystemTime>,
+    /// The store fails.
+    down: bool,
     devices: BTreeMap<String, Device>,
     values: BTreeMap<(String, Path), Value>,
     observed: Vec<(String, Path)>,
@@ -55,7 +68,31 @@ impl Fake {
             state: Arc::default(),
             newest: watch::Sender::new(0),
             now: noon,
+            store: MemoryStore::new(),
+            secured: false,
         }
+    }
+
+    /// The same with DTLS: all modes but certificates of devices, and an identity of its own.
+    pub(crate) fn secured(mut self) -> Self {
+        self.secured = true;
+        self
+    }
+
+    /// Lets the store of the security records fail, or work again.
+    pub(crate) fn break_store(&self, down: bool) {
+        self.state.lock().unwrap().down = down;
+    }
+
+    /// The device came in with a pre-shared key.
+    pub(crate) fn secure(&self, ep: &str) {
+        let mut state = self.state.lock().unwrap();
+        let device = state.devices.get_mut(ep).unwrap();
+        device.security = "psk";
+        device.session = Some(Session {
+            suite: "TLS_PSK_WITH_AES_128_CCM_8".to_owned(),
+            connection_id: true,
+        });
     }
 
     /// By the clock on the wall, for the page.
@@ -83,6 +120,7 @@ impl Fake {
             id: "4f1c".to_owned(),
             address: "127.0.0.1:40001".to_owned(),
             security: "nosec",
+            session: None,
             lifetime: Some(Duration::from_secs(300)),
             version: Lwm2mVersion::V1_1,
             binding: "U".to_owned(),
@@ -275,6 +313,81 @@ impl State {
     }
 }
 
+/// What the fake proves to devices.
+fn identity() -> (PublicKey, Certificate) {
+    let pem = include_bytes!("tests/server.pem");
+    let [certificate] = &material::read(pem).unwrap().certificates().unwrap()[..] else {
+        panic!("one certificate")
+    };
+    (certificate.public_key().clone(), certificate.clone())
+}
+
+fn warnings(key: &PskKey) -> Vec<String> {
+    let short = key
+        .is_short()
+        .then(|| format!("the key has only {} bytes", key.bytes().len()));
+    let hint = key_hint(key).map(|hint| hint.to_string());
+    short.into_iter().chain(hint).collect()
+}
+
+impl Fake {
+    async fn known(&self, record: &[u8], ep: &str) -> Result<Credentials, CredentialFailure> {
+        let record = DeviceRecord::decode(record).unwrap();
+        let mut credentials = Vec::new();
+        for credential in record.credentials {
+            let stored = self.load(&credential.record_key()).await?.unwrap();
+            let key = CredentialRecord::decode(&stored).unwrap().key;
+            credentials.push(CredentialFacts {
+                key_length: key.as_ref().map(|key| key.bytes().len()),
+                warnings: key.as_ref().map(warnings).unwrap_or_default(),
+                credential,
+            });
+        }
+        Ok(Credentials {
+            ep: ep.to_owned(),
+            nosec: record.nosec,
+            credentials,
+            set_at: self.state.lock().unwrap().set_at.get(ep).copied(),
+        })
+    }
+
+    async fn load(
+        &self,
+        key: &lwm2m_store::Key,
+    ) -> Result<Option<bytes::Bytes>, CredentialFailure> {
+        if self.state.lock().unwrap().down {
+            return Err(CredentialFailure::Down);
+        }
+        let loaded = self.store.load(key).await;
+        Ok(loaded.unwrap().map(|record| record.value))
+    }
+
+    async fn change(
+        &self,
+        ep: &str,
+        security: Option<&[Security]>,
+    ) -> Result<(), CredentialFailure> {
+        let change = lwm2m_identity::Change {
+            endpoint: ep,
+            security,
+        };
+        apply(&self.store, &[change])
+            .await
+            .map_err(|error| match error {
+                ApplyError::Refused(error) => CredentialFailure::Refused(error),
+                other => panic!("{other}"),
+            })?;
+        let now = (self.now)();
+        self.state.lock().unwrap().set_at.insert(ep.to_owned(), now);
+        let (name, mode) = match security {
+            Some([security]) => ("credential.set", Some(security.mode())),
+            _ => ("credential.removed", None),
+        };
+        self.emit(Some(ep), name, Data::Other(json!({ "mode": mode })));
+        Ok(())
+    }
+}
+
 fn not_found() -> Failure {
     Failure::Device {
         code: Code::NOT_FOUND,
@@ -423,6 +536,66 @@ impl Backend for Fake {
         .collect()
     }
 
+    fn credentials<'a>(&'a self, ep: &'a str) -> Stored<'a, Option<Credentials>> {
+        Box::pin(async move {
+            match self.load(&DeviceRecord::key(ep)).await? {
+                Some(record) => Ok(Some(self.known(&record, ep).await?)),
+                None => Ok(None),
+            }
+        })
+    }
+
+    fn all_credentials<'a>(
+        &'a self,
+        text: Option<&'a str>,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Stored<'a, CredentialsPage> {
+        Box::pin(async move {
+            let records = self
+                .store
+                .scan(DEVICE_KIND, b"", None, usize::MAX)
+                .await
+                .unwrap();
+            let mut page = CredentialsPage::default();
+            for record in records {
+                let ep = core::str::from_utf8(&record.key.key).unwrap();
+                if text.is_some_and(|text| !ep.contains(text))
+                    || after.is_some_and(|after| ep <= after)
+                {
+                    continue;
+                }
+                if page.items.len() == limit {
+                    page.next = page.items.last().map(|last| last.ep.clone());
+                    break;
+                }
+                page.items.push(self.known(&record.value, ep).await?);
+            }
+            Ok(page)
+        })
+    }
+
+    fn set_credentials<'a>(&'a self, ep: &'a str, security: Security) -> Stored<'a, Credentials> {
+        Box::pin(async move {
+            if self.state.lock().unwrap().down {
+                return Err(CredentialFailure::Down);
+            }
+            self.change(ep, Some(core::slice::from_ref(&security)))
+                .await?;
+            Ok(self.credentials(ep).await?.unwrap())
+        })
+    }
+
+    fn remove_credentials<'a>(&'a self, ep: &'a str) -> Stored<'a, bool> {
+        Box::pin(async move {
+            if self.credentials(ep).await?.is_none() {
+                return Ok(false);
+            }
+            self.change(ep, None).await?;
+            Ok(true)
+        })
+    }
+
     fn events(&self, since: Option<u64>) -> Box<dyn Events> {
         let newest = self.newest.subscribe();
         let seen = since.unwrap_or(*newest.borrow());
@@ -446,10 +619,12 @@ impl Backend for Fake {
             value,
         };
         Info {
-            endpoints: vec![
-                "coap://127.0.0.1:5683".to_owned(),
-                "coap://[::1]:5683".to_owned(),
-            ],
+            endpoints: ["coap://127.0.0.1:5683", "coap://[::1]:5683"]
+                .into_iter()
+                .chain(self.secured.then_some("coaps://0.0.0.0:5684"))
+                .map(str::to_owned)
+                .collect(),
+            security: security(self.secured),
             version: "0.1.0".to_owned(),
             started_at: noon(),
             ready: !state.stopping,
@@ -468,6 +643,31 @@ impl Backend for Fake {
                 ),
             ],
         }
+    }
+}
+
+fn security(secured: bool) -> SecurityInfo {
+    let mode = |mode, off: Option<&str>| OfferedMode {
+        mode,
+        off: off.map(str::to_owned),
+    };
+    let off = (!secured).then_some("no address speaks DTLS");
+    let own = secured.then(identity);
+    SecurityInfo {
+        modes: vec![
+            mode("nosec", None),
+            mode("psk", off),
+            mode("rpk", off),
+            mode("x509", off.or(Some("no authority is trusted: --trust DIR"))),
+        ],
+        nosec: "open",
+        connection_id: secured.then_some(8),
+        public_key: own.as_ref().map(|(key, _)| key.clone()),
+        certificates: own
+            .into_iter()
+            .map(|(_, certificate)| certificate)
+            .collect(),
+        trusted: 0,
     }
 }
 

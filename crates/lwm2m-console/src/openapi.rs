@@ -73,7 +73,7 @@ fn operation(route: &Route) -> Json {
             let content = json!({ "application/json": { "schema": reference(schema) } });
             members.insert(
                 "requestBody".into(),
-                json!({ "required": schema != "Execute", "content": content }),
+                json!({ "required": !OPTIONAL.contains(&schema), "content": content }),
             );
         }
         if route.open {
@@ -140,6 +140,9 @@ fn responses(route: &Route) -> Json {
     );
     Json::Object(responses)
 }
+
+/// Bodies that may be left out.
+const OPTIONAL: [&str; 2] = ["Execute", "GenerateCredentials"];
 
 fn reference(schema: &str) -> Json {
     json!({ "$ref": format!("#/components/schemas/{schema}") })

@@ -3,7 +3,10 @@
 use axum::http::Method;
 
 use crate::{
-    api::{devices, events, health, metrics, models, objects, observations, server, session},
+    api::{
+        credentials, devices, events, health, metrics, models, objects, observations, server,
+        session,
+    },
     app::{Handler, unknown_route},
     openapi,
     query::{Param, Schema},
@@ -255,6 +258,64 @@ pub(crate) fn routes() -> Vec<Route> {
         )
         .about("Observations", "Cancel the observation of a path, or all")
         .query(&[PATH]),
+        route(
+            &get,
+            "/api/v1/devices/{ep}/credentials",
+            "showCredentials",
+            run!(credentials::show),
+        )
+        .about("Security", "What an endpoint may prove, without secrets")
+        .json(200, "Credentials", "What is recorded"),
+        route(
+            &put,
+            "/api/v1/devices/{ep}/credentials",
+            "setCredentials",
+            run!(credentials::set),
+        )
+        .about(
+            "Security",
+            "Set what an endpoint has to prove; what it came in with before ends at once",
+        )
+        .body("SetCredentials")
+        .json(200, "Credentials", "What is recorded now, without secrets"),
+        route(
+            &delete,
+            "/api/v1/devices/{ep}/credentials",
+            "removeCredentials",
+            run!(credentials::remove),
+        )
+        .about(
+            "Security",
+            "Forget the endpoint: its sessions, its registration and what waits for it end at once",
+        ),
+        route(
+            &post,
+            "/api/v1/devices/{ep}/credentials:generate",
+            "generateCredentials",
+            run!(credentials::generate),
+        )
+        .about(
+            "Security",
+            "Draw a pre-shared key and set it; the answer is the only one that tells the key",
+        )
+        .body("GenerateCredentials")
+        .json(
+            200,
+            "GeneratedCredentials",
+            "The key, and commands that use it",
+        ),
+        route(
+            &get,
+            "/api/v1/security",
+            "listCredentials",
+            run!(credentials::list),
+        )
+        .about(
+            "Security",
+            "What endpoints may prove, by name, without secrets",
+        )
+        .query(&[Q, AFTER, LIMIT])
+        .json(200, "CredentialsList", "A part of the list"),
         route(&get, "/api/v1/events", "events", run!(events::stream))
             .about(
                 "Events",

@@ -1,6 +1,7 @@
 //! The router as its callers see it, over a fake server.
 
 mod auth;
+mod credentials;
 mod events;
 mod hostile;
 mod page;

@@ -6,6 +6,7 @@ import { chart } from "./chart.js";
 import { instance, plain } from "./instance.js";
 import { status } from "./devices.js";
 import { subscribe } from "./live.js";
+import { MODES } from "./security.js";
 
 const POINTS = 600;
 const LOG = 30;
@@ -227,7 +228,8 @@ export function mount(main, to) {
     facts.hidden = tools.hidden = false;
     put(facts,
       fact("Address", h("span", { class: "mono" }, device.address)),
-      fact("Security", { nosec: "None", psk: "Pre-shared key", rpk: "Raw public key", x509: "Certificate" }[device.security] ?? device.security),
+      fact("Security", h("a", { href: `#/security?q=${encodeURIComponent(ep)}` }, MODES[device.security] ?? device.security)),
+      device.session && fact("Session", device.session.suite, device.session.connection_id && ", with a connection id"),
       fact("LwM2M", device.version),
       fact("Binding", device.binding + (device.queue_mode ? ", queue mode" : "")),
       fact("Lifetime", device.lifetime_s === null ? "unlimited" : duration(device.lifetime_s)),
@@ -342,6 +344,8 @@ export function mount(main, to) {
       gone = `${words[event.data.reason] ?? "Gone"} at ${formatClock(event.time)}`;
       drawHead();
       announce(`The device is gone: ${gone}`);
+    } else if (type.startsWith("session.") && cx.device) {
+      get(deviceUrl(ep)).then((device) => { cx.device = device; if (alive && !gone) drawHead(); }, () => {});
     } else if (type === "observation.notified" && event.data.problem) {
       announce(`A value of ${event.data.path} cannot be read: ${event.data.problem}`);
       toast(`A value of ${event.data.path} cannot be read`, { bad: true, hint: event.data.problem });

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { ago, badge, button, command, empty, failure, formatClock, h, icon, put, skeletonRows } from "./dom.js";
 import { subscribe } from "./live.js";
+import { modeBadge } from "./security.js";
 
 const PART = 50;
 const MOST = 500;
@@ -122,7 +123,7 @@ export function mount(main, to) {
   function nobodyYet() {
     const line = h("div", {}, command("lwm2m-client --endpoint my-first-device"));
     get("server").then((server) => {
-      const [address] = server.endpoints;
+      const address = server.endpoints.find((one) => one.startsWith("coap://"));
       if (address) put(line, command(`lwm2m-client --server ${address} --endpoint my-first-device`));
     }, () => {});
     return empty("chip", "No device yet",
@@ -196,6 +197,7 @@ export function status(device) {
   const late = device.expires_at && new Date(device.expires_at) < Date.now();
   return [
     late ? badge("warn", "Overdue", "clock") : badge("ok", "Registered", "check"),
+    modeBadge(device.security, device.session ?? {}),
     device.queue_mode && badge("info", "Sleeps", "sleep"),
     device.quirks.length > 0 && badge("warn", device.quirks.length === 1 ? "1 quirk" : `${device.quirks.length} quirks`, "alert"),
   ];

@@ -41,7 +41,9 @@ const ICONS = {
   cross: "m6 6 12 12M18 6 6 18",
   exit: "M10 4H5v16h5M14 8l4 4-4 4m4-4H9",
   eye: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12Zm9.5 3a3 3 0 1 0 0-6 3 3 0 0 0 0 6Z",
+  key: "M14.5 4a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Zm-4 9.4L4 20v-3m2.5.5 2 2",
   links: "M6 3v12m0 0a3 3 0 1 0 0 6 3 3 0 0 0 0-6Zm12-6a3 3 0 1 0 0-6 3 3 0 0 0 0 6Zm0 0c0 5-4 6-9 6",
+  lock: "M6 11h12v9H6Zm2 0V8a4 4 0 0 1 8 0v3",
   moon: "M20 14.5A8.5 8.5 0 0 1 9.5 4 8.5 8.5 0 1 0 20 14.5Z",
   pencil: "M4 20h4L19.5 8.5a2.8 2.8 0 0 0-4-4L4 16Zm10-14 4 4",
   play: "M7 4.5v15l12-7.5Z",
@@ -53,6 +55,7 @@ const ICONS = {
   sleep: "M5 6h7l-7 8h7m3-2h5l-5 6h5",
   sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8Zm0-6v2m0 16v2M2 12h2m16 0h2M5 5l1.4 1.4m11.2 11.2L19 19M5 19l1.4-1.4M17.6 6.4 19 5",
   trash: "M4 7h16M9 7V4h6v3m3 0-1 13H7L6 7m4 4v5m4-5v5",
+  unlocked: "M6 11h12v9H6Zm2 0V8a4 4 0 0 1 7.6-1.7",
 };
 
 /** A drawing beside words; it says nothing by itself. */
@@ -72,7 +75,8 @@ export function badge(kind, word, glyph) {
   return h("span", { class: `badge ${kind}` }, glyph && icon(glyph), word);
 }
 
-export function copyButton(text, what) {
+/** With `secret`, what was copied is not told. */
+export function copyButton(text, what, { secret = false } = {}) {
   return button(`Copy ${what}`, {
     glyph: "copy",
     square: true,
@@ -80,7 +84,7 @@ export function copyButton(text, what) {
       try {
         await navigator.clipboard.writeText(text);
         announce(`${what} copied`);
-        toast(`Copied: ${text}`);
+        toast(secret ? `Copied: ${what}` : `Copied: ${text}`);
       } catch {
         toast("The browser did not allow copying", { bad: true });
       }
@@ -122,8 +126,8 @@ export function empty(glyph, title, ...children) {
   return h("div", { class: "empty" }, icon(glyph), h("h2", {}, title), ...children);
 }
 
-export function command(text) {
-  return h("div", { class: "command" }, h("code", { tabindex: "0" }, text), copyButton(text, "command"));
+export function command(text, { what = "command", secret = false } = {}) {
+  return h("div", { class: "command" }, h("code", { tabindex: "0" }, text), copyButton(text, what, { secret }));
 }
 
 /** Rows that stand for rows to come. */
@@ -173,9 +177,9 @@ setInterval(() => {
 
 /**
  * A modal form. `submit` may throw a problem, which is shown and keeps the dialog open. The browser gives the focus
- * back to where it was.
+ * back to where it was. Without `dismiss` there is one way to close it by a button.
  */
-export function dialog({ title, subtitle, body, action, danger = false, submit }) {
+export function dialog({ title, subtitle, body, action, danger = false, dismiss = true, submit }) {
   const error = h("p", { class: "field-error", role: "alert", hidden: true });
   const confirm = h("button", { class: danger ? "button primary danger" : "button primary", type: "submit" }, action);
   const cancel = button("Cancel", { onclick: () => node.close() });
@@ -183,7 +187,7 @@ export function dialog({ title, subtitle, body, action, danger = false, submit }
   const form = h("form", { method: "dialog", novalidate: true },
     h("div", { class: "dialog-head" }, h("h2", { id }, title), subtitle && h("p", {}, subtitle)),
     h("div", { class: "dialog-body" }, body, error),
-    h("div", { class: "dialog-foot" }, cancel, confirm));
+    h("div", { class: "dialog-foot" }, dismiss && cancel, confirm));
   const node = h("dialog", { "aria-labelledby": id, onclose: () => node.remove() }, form);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -5,7 +5,9 @@ import { eventsUrl, get } from "./api.js";
 const TYPES = [
   "registration.created", "registration.updated", "registration.removed", "registration.refused",
   "observation.started", "observation.notified", "observation.ended",
-  "operation.done", "operation.failed", "stream.lagged",
+  "operation.done", "operation.failed",
+  "session.opened", "session.moved", "session.closed", "handshake.failed",
+  "credential.set", "credential.removed", "stream.lagged",
 ];
 const HIDDEN_FOR = 30_000;
 

@@ -1,7 +1,8 @@
 // The server: where devices and tools reach it, and what it counts.
 
 import { eventsUrl, get } from "./api.js";
-import { ago, command, copyButton, duration, failure, h, put } from "./dom.js";
+import { ago, badge, command, copyButton, duration, failure, formatExact, h, put } from "./dom.js";
+import { MODES } from "./security.js";
 
 const EVERY = 3000;
 
@@ -61,6 +62,7 @@ export function mount(main) {
             role("Events", address.href),
             role("Metrics", new URL("metrics", document.baseURI).href),
             role("API description", new URL("openapi.json", document.baseURI).href))))),
+      security(server.security),
       h("section", { "aria-labelledby": "figures" },
         h("div", { class: "page-head" }, h("h2", { id: "figures" }, "Figures")),
         h("div", { class: "tiles" }, Object.keys(figures(server)).map((name) => tile(name, server.help[name])))),
@@ -70,7 +72,7 @@ export function mount(main) {
           h("p", { class: "muted" }, "Set LWM2M_ADMIN_TOKEN to the token that you logged in with."),
           command(`curl -H "Authorization: Bearer $LWM2M_ADMIN_TOKEN" ${new URL("api/v1/devices", document.baseURI).href}`),
           command(`curl -N -H "Authorization: Bearer $LWM2M_ADMIN_TOKEN" ${address.href}`),
-          server.endpoints[0] && command(`lwm2m-client --server ${server.endpoints[0]} --endpoint my-first-device`))));
+          server.endpoints.filter((url) => url.startsWith("coap://")).slice(0, 1).map((url) => command(`lwm2m-client --server ${url} --endpoint my-first-device`)))));
   }
 
   function role(name, url) {
@@ -87,6 +89,34 @@ export function mount(main) {
       clearTimeout(timer);
     },
   };
+}
+
+/** Which modes are offered, and what the server proves to devices: nothing here is secret. */
+function security({ modes, nosec, connection_id: connectionId, public_key: key, certificates, trusted }) {
+  const who = { open: "every device without credentials", known: "only devices that a record lets in so", off: "nobody" };
+  const fact = (name, ...value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
+  const forms = key && [["Hex", key.hex], ["Base64", key.base64], ["x", key.x], ["y", key.y], ["PEM", key.pem]].filter(([, text]) => text);
+  return h("section", { class: "card", "aria-labelledby": "security" },
+    h("div", { class: "card-head" }, h("h2", { id: "security" }, "Security")),
+    h("div", { class: "card-body stack" },
+      h("ul", { class: "modes" }, modes.map(({ mode, offered, reason }) => h("li", {},
+        offered ? badge(mode === "nosec" ? "plain" : "ok", "On", mode === "nosec" ? "unlocked" : "lock") : badge("plain", "Off", "cross"),
+        h("b", {}, MODES[mode]), reason && h("span", { class: "muted" }, reason)))),
+      h("dl", { class: "facts" },
+        fact("Without security", who[nosec] ?? nosec),
+        fact("Connection ids", connectionId === null ? "off" : `${connectionId} bytes`),
+        fact("Trusted authorities", String(trusted))),
+      certificates.map((one, at) => h("div", { class: "stack tight" },
+        h("h3", {}, at === 0 ? "Certificate" : "Issued by"),
+        h("dl", { class: "facts" },
+          fact("Names", one.names.join(", ") || "none"),
+          fact("Issuer", one.issuer),
+          fact("Valid from", formatExact(one.not_before)),
+          fact("Valid to", formatExact(one.not_after), new Date(one.not_after) < Date.now() && " (expired)"),
+          fact("SHA-256", h("span", { class: "mono" }, one.fingerprint))),
+        h("div", {}, copyButton(one.pem, "certificate as PEM")))),
+      key && h("h3", {}, `Public key (${key.curve})`),
+      forms?.map(([label, text]) => h("div", { class: "field" }, h("span", { class: "label" }, label), command(text, { what: `public key as ${label}` })))));
 }
 
 /** Every figure as text, by name. */

@@ -68,6 +68,10 @@ pub(crate) fn device(models: &Models, device: &Device) -> Json {
         "state": "registered",
         "address": device.address,
         "security": device.security,
+        "session": device.session.as_ref().map(|session| json!({
+            "suite": session.suite,
+            "connection_id": session.connection_id,
+        })),
         "lifetime_s": device.lifetime.map(|lifetime| lifetime.as_secs()),
         "version": device.version.to_string(),
         "binding": device.binding,

@@ -16,8 +16,9 @@ use registry_core::{Diff, Registration};
 use serde_json::{Value as Json, json};
 
 use super::{
-    Answer, Backend, Call, Counter, CounterKind, Data, Device, DeviceObject, Event, Events,
-    Failure, Info, Item, Link, Mode, Observation, Options, Page,
+    Answer, Backend, Call, Counter, CounterKind, CredentialFailure, Credentials, CredentialsPage,
+    Data, Device, DeviceObject, Event, Events, Failure, Info, Item, Link, Mode, Observation,
+    OfferedMode, Options, Page, SecurityInfo, Stored,
 };
 use crate::format;
 
@@ -175,6 +176,31 @@ impl Backend for Live {
         items.map(observation).collect()
     }
 
+    fn credentials<'a>(&'a self, _: &'a str) -> Stored<'a, Option<Credentials>> {
+        Box::pin(core::future::ready(Err(CredentialFailure::Off)))
+    }
+
+    fn all_credentials<'a>(
+        &'a self,
+        _: Option<&'a str>,
+        _: Option<&'a str>,
+        _: usize,
+    ) -> Stored<'a, CredentialsPage> {
+        Box::pin(core::future::ready(Err(CredentialFailure::Off)))
+    }
+
+    fn set_credentials<'a>(
+        &'a self,
+        _: &'a str,
+        _: lwm2m_identity::Security,
+    ) -> Stored<'a, Credentials> {
+        Box::pin(core::future::ready(Err(CredentialFailure::Off)))
+    }
+
+    fn remove_credentials<'a>(&'a self, _: &'a str) -> Stored<'a, bool> {
+        Box::pin(core::future::ready(Err(CredentialFailure::Off)))
+    }
+
     fn events(&self, since: Option<u64>) -> Box<dyn Events> {
         Box::new(LiveEvents {
             handle: self.handle.clone(),
@@ -209,6 +235,14 @@ impl Backend for Live {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: info.started_at,
             ready: self.ready(),
+            security: SecurityInfo {
+                modes: vec![OfferedMode {
+                    mode: "nosec",
+                    off: None,
+                }],
+                nosec: "open",
+                ..SecurityInfo::default()
+            },
             counters: vec![
                 gauge("registrations", "Devices registered.", info.registrations),
                 gauge("observations", "Observations wanted.", info.observations),
@@ -469,6 +503,7 @@ fn device(registration: &Registration) -> Device {
         id: registration.id().to_string(),
         address: registration.address().to_string(),
         security: registration.identity().mode(),
+        session: None,
         lifetime: registration.lifetime().duration(),
         version: registration.version(),
         binding: registration.binding().to_string(),

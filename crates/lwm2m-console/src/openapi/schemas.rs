@@ -1,9 +1,22 @@
-use serde_json::{Value as Json, json};
+mod security;
+
+use serde_json::{Map, Value as Json, json};
 
 use super::reference;
 
 /// The schemas of all bodies.
-pub(super) fn all() -> Json {
+pub(super) fn all() -> Map<String, Json> {
+    [general(), security::all()]
+        .into_iter()
+        .filter_map(|schemas| match schemas {
+            Json::Object(schemas) => Some(schemas),
+            _ => None,
+        })
+        .flatten()
+        .collect()
+}
+
+fn general() -> Json {
     let text = || json!({ "type": "string" });
     let text_or_null = || json!({ "type": ["string", "null"] });
     let time = || json!({ "type": "string", "format": "date-time" });
@@ -82,7 +95,7 @@ pub(super) fn all() -> Json {
         })),
         "Device": object(&["ep", "id", "state", "address", "version", "objects"], json!({
             "ep": text(), "id": text(), "state": { "type": "string", "enum": ["registered"] },
-            "address": text(), "security": text(),
+            "address": text(), "security": reference("SecurityMode"), "session": { "oneOf": [reference("SecuritySession"), { "type": "null" }] },
             "lifetime_s": { "type": ["integer", "null"], "description": "null: for ever" },
             "version": text(), "binding": text(), "queue_mode": flag(), "sms": text_or_null(),
             "root": text(), "formats": texts(),
@@ -111,6 +124,7 @@ pub(super) fn all() -> Json {
             "properties": {
                 "version": text(), "endpoints": texts(), "started_at": time(), "uptime_s": whole(), "ready": flag(), "models": whole(),
                 "counters": map(&json!({ "type": "integer" })), "help": map(&json!({ "type": "string" })),
+                "security": reference("ServerSecurity"),
                 "console": { "type": "object" },
             },
         },
