@@ -157,7 +157,7 @@ impl Server {
             request.extend(format!("ep=urn:imei:{number:015}").bytes());
             request.extend(b"\x08lt=86400\x09lwm2m=1.1\x03b=U");
             request.extend(b"\xff</>;ct=11544,</1/0>,</3/0>,</4/0>,</6/0>,</3303/0>;ver=1.1");
-            let answer = self.ask(number, &request);
+            let answer = self.ask(number, &mut request);
             assert_eq!(answer[1], 0x41, "2.01 Created");
             if self.locations.len() < WARM as usize {
                 let location = answer[4 + 8..].to_vec();
@@ -177,7 +177,7 @@ impl Server {
             let location = &self.locations[number as usize];
             request.push(location[0] + 0x30);
             request.extend(&location[1..]);
-            let answer = self.ask(number, &request);
+            let answer = self.ask(number, &mut request);
             assert_eq!(answer[1], 0x44, "2.04 Changed");
         }
     }
@@ -204,7 +204,7 @@ impl Server {
         self.stack.tables()
     }
 
-    fn ask(&mut self, number: u32, request: &[u8]) -> Vec<u8> {
+    fn ask(&mut self, number: u32, request: &mut [u8]) -> Vec<u8> {
         self.now = self.now + Duration::from_micros(10);
         let target = Target {
             local_endpoint: 0,

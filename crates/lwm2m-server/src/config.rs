@@ -27,7 +27,7 @@ pub struct Config {
     /// Bytes of memory that the last values of all observations may take. A value beyond is told as an event and not
     /// kept. Default 64 MiB.
     pub observed_bytes: usize,
-    /// Refused registrations and failed handshakes told in a second, as events and in the log; more are only counted.
+    /// Refused registrations told in a second, and as many failed handshakes, as events and in the log; more are only counted.
     /// Default 20.
     pub refusals_per_second: u32,
     /// Calls to devices that wait in a shard's queue. Default 4096.

@@ -168,7 +168,7 @@ pub enum EventKind {
         reason: &'static str,
         /// The reason in words, with a hint where one is known.
         detail: String,
-        /// Refusals before this one that were only counted, because there were too many
+        /// Failures before this one that were only counted, because there were too many
         /// ([`Config::refusals_per_second`](crate::Config::refusals_per_second)).
         untold: u64,
     },

@@ -11,7 +11,7 @@ use lwm2m_identity::{ApplyError, Closure, CredentialRecord, Identity, Warning};
 use lwm2m_model::payload::{self, Shape};
 use lwm2m_model::{Context, Lwm2mVersion, Models, Path};
 use lwm2m_ops::{Downlink, ObjectList, Observe, Reply};
-use registry_core::{Op, Outcome, Registration, partition_of};
+use registry_core::{Op, Outcome, Registration, Removal, partition_of};
 use sansio::{Instant, Ticket};
 use server_stack::{CallFailure, CallId, Destination, Event, ServerStack, Target};
 use tokio::sync::{mpsc, oneshot};
@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) keeper: Keeper,
     pub(crate) started_at: SystemTime,
     pub(crate) refusals: Refusals,
+    /// Of handshakes.
+    pub(crate) failures: Refusals,
     pub(crate) call_queue: u64,
     pub(crate) stopping: AtomicBool,
     pub(crate) next_call: AtomicU64,
@@ -482,6 +484,19 @@ impl Shared {
         self.tell(device.route(), Command::Leave(destination(device)));
     }
 
+    /// A device registered anew.
+    fn replaced(&self, former: &Registration, by: &Registration) {
+        const WHY: &str = "the device registered anew";
+        let identity = by.identity();
+        if identity.is_none() || identity != former.identity() || former.route() != by.route() {
+            self.leave(former, WHY);
+        } else {
+            // What waited for it has just been asked in its new session.
+            self.observations.reset(by.endpoint(), WHY);
+            self.tell(by.route(), Command::Anew(identity));
+        }
+    }
+
     /// A device is heard at another address, or by another shard.
     fn moved(&self, from: &Registration, to: &Registration) {
         let identity = to.identity();
@@ -548,7 +563,7 @@ impl Shared {
     /// Tells of a handshake that failed, unless there are too many, with what an operator may have done wrong.
     fn handshake_failed(&self, address: SocketAddr, failure: Failure) {
         let now: Instant = self.clock.now();
-        let (Some(untold), Some(shared)) = (self.refusals.admit(now), self.this.upgrade()) else {
+        let (Some(untold), Some(shared)) = (self.failures.admit(now), self.this.upgrade()) else {
             return;
         };
         tokio::spawn(async move {
@@ -634,7 +649,7 @@ impl Sink for Weak<Shared> {
                 ..
             } => {
                 if let Some(former) = &replaced {
-                    shared.leave(former, "the device registered anew");
+                    shared.replaced(former, &registration);
                 }
                 tracing::info!(
                     event = "registration.created",
@@ -682,7 +697,12 @@ impl Sink for Weak<Shared> {
                 reason,
                 ..
             } => {
-                shared.leave(&registration, "the device left");
+                // Where it has registered anew, that is told next, and says what has to end.
+                let replaced =
+                    reason == Removal::Replaced && shared.device(registration.endpoint()).is_some();
+                if !replaced {
+                    shared.leave(&registration, "the device left");
+                }
                 tracing::info!(
                     event = "registration.removed",
                     ep = registration.endpoint(),

@@ -113,6 +113,7 @@ impl Server {
             keeper,
             started_at: SystemTime::now(),
             refusals: Refusals::new(config.refusals_per_second),
+            failures: Refusals::new(config.refusals_per_second),
             call_queue: u64::try_from(config.call_queue).unwrap_or(u64::MAX),
             stopping: AtomicBool::new(false),
             next_call: AtomicU64::new(0),

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Leave(Destination),
     /// A device has a new session in this shard: calls to its former ones have no meaning.
     CancelFormer(Identity),
+    /// A device registered anew in this shard, under the same identity: it knows of no observation any more.
+    Anew(Identity),
     /// What handshakes stand on.
     Credential(Ticket, Answer),
     /// With what to shake hands as a client.
@@ -250,6 +252,10 @@ impl Shard {
                 self.stack.cancel_target(now, device);
             }
             Command::CancelFormer(identity) => self.stack.cancel_former(now, &identity),
+            Command::Anew(identity) => {
+                self.stack.cancel_former(now, &identity);
+                self.stack.cancel_observations(now, &identity);
+            }
             Command::Credential(ticket, answer) => {
                 self.stack.handle_credential(now, ticket, answer);
             }

@@ -127,3 +127,30 @@ fn rulings_6_24_and_34_records_and_policies() {
         }
     }
 }
+
+/// After a restart with other shards the same address may be heard by another one: calls have to leave there.
+#[test]
+fn an_update_moves_the_route_although_nothing_else_is_new() {
+    let mut server = Server::new();
+    let id = server.register(&nosec(A), &["ep=lamp", "lwm2m=1.1"]);
+    server.take_events();
+    let mut caller = nosec(A);
+    caller.route = 3;
+    assert_eq!(server.update(&caller, &id, &[]), Code::CHANGED);
+    let events = server.take_events();
+    let [
+        Event::Updated {
+            registration,
+            previous,
+            diff,
+            ..
+        },
+    ] = &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!((previous.route(), registration.route()), (0, 3));
+    assert!(diff.is_empty());
+    let server = server.restart(Config::default(), 3);
+    assert_eq!(server.registry.by_endpoint("lamp").unwrap().route(), 3);
+}

@@ -9,7 +9,7 @@ use coap_endpoint::{CloseReason, Endpoint, PeerInfo, RequestId, StrangerVerdict}
 use hashbrown::HashMap;
 use lwm2m_identity::Identity;
 use lwm2m_ops::decode_response;
-use registry_core::Outcome;
+use registry_core::{Done, Outcome};
 use sansio::{DatagramBuf, Instant, Peer, Rng, Ticket, TimerWheel};
 
 use crate::{
@@ -146,6 +146,11 @@ impl ServerStack {
             };
             // The exchange may be over: the peer was closed. Then nobody waits for the answer.
             let _ = self.coap.respond(now, exchange, response);
+            if let Ok(Done::Registered(_) | Done::Updated(_)) = outcome.result
+                && let Some((_, identity)) = self.whereabouts(exchange.peer())
+            {
+                self.run_waiting(now, &identity, exchange.peer());
+            }
         }
         self.pump(now);
     }

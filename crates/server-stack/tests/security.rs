@@ -284,11 +284,31 @@ fn a_call_waits_for_the_device_and_goes_out_when_it_comes() {
     assert_eq!(world.stack.tables().waiting, 2);
     world.pass(Duration::from_secs(10));
     world.connect(device, None);
+    assert_eq!(world.stack.tables().waiting, 2, "it has not registered");
+    world.devices[device].request(Code::POST, "rd", &["ep=lamp", "lwm2m=1.1"], b"</3/0>");
+    world.pump();
     assert_eq!(world.stack.tables().waiting, 0);
+    let inbox = &mut world.devices[device].inbox;
+    let created = Message::decode(&inbox.remove(0)).unwrap().code();
+    assert_eq!(created, Code::CREATED, "the answer comes first");
     for read in [first, second] {
         world.respond(device, None);
         assert_eq!(world.end_of(read), Some(Ok(())));
     }
+}
+
+#[test]
+fn a_call_that_waits_goes_out_in_a_resumed_session() {
+    let (mut world, device, _) = lamp();
+    let it = &mut world.devices[device];
+    let session = it.session.unwrap();
+    let resumption = it.dtls.resumption(session);
+    it.dtls.close(world.now, session);
+    world.pump();
+    let read = world.read("lamp");
+    world.connect(device, resumption);
+    world.respond(device, None);
+    assert_eq!(world.end_of(read), Some(Ok(())));
 }
 
 #[test]
@@ -554,6 +574,7 @@ fn cancelled_calls_end_by_session() {
     let newest = world.read("lamp");
     assert_eq!(world.devices[elsewhere].inbox.len(), 1);
     world.stack.cancel_former(world.now, &to.identity);
+    world.stack.cancel_observations(world.now, &to.identity);
     world.pump();
     assert_eq!(world.end_of(former), Some(Err(CallFailure::Cancelled)));
     assert_eq!(world.end_of(newest), None);

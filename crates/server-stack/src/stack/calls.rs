@@ -40,7 +40,8 @@ impl ServerStack {
     /// each other (RFC 7252 §4.7, NSTART).
     ///
     /// To a device that has proven an identity and has no session now, the call waits for one, and at most `timeout`
-    /// until then; if the device listens, a handshake is begun by [`Effect::Connect`](crate::Effect::Connect).
+    /// until then: for a session that goes on with an earlier one, or for a Register or Update in a new one. If the device
+    /// listens, a handshake is begun by [`Effect::Connect`](crate::Effect::Connect).
     pub fn call(
         &mut self,
         now: Instant,
@@ -100,6 +101,15 @@ impl ServerStack {
     /// new one, and does not know what it was asked in a former.
     pub fn cancel_former(&mut self, now: Instant, identity: &Identity) {
         let calls = self.calls_of(identity, 1);
+        self.end_calls(now, calls, &CallFailure::Cancelled);
+        self.pump(now);
+    }
+
+    /// Ends the observations in the sessions of an identity with [`CallFailure::Cancelled`]: the device registered anew,
+    /// and does not know of them. What it was asked only just now goes on.
+    pub fn cancel_observations(&mut self, now: Instant, identity: &Identity) {
+        let mut calls = self.calls_of(identity, 0);
+        calls.retain(|call| self.calls.get(call).is_some_and(|call| call.observing));
         self.end_calls(now, calls, &CallFailure::Cancelled);
         self.pump(now);
     }

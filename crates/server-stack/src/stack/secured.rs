@@ -266,7 +266,9 @@ impl ServerStack {
                     resumed,
                     connection_id,
                 });
-                self.open_session(now, peer, identity);
+                // After a full handshake a device registers, and is asked then.
+                let knows_us = resumed || role == Role::Client;
+                self.open_session(now, peer, identity, knows_us);
             }
             Dtls::HandshakeFailed {
                 peer,
@@ -303,7 +305,7 @@ impl ServerStack {
         }
     }
 
-    fn open_session(&mut self, now: Instant, dtls: Peer, identity: Identity) {
+    fn open_session(&mut self, now: Instant, dtls: Peer, identity: Identity, knows_us: bool) {
         let Some(secured) = &mut self.secured else {
             return;
         };
@@ -336,7 +338,9 @@ impl ServerStack {
         for session in surplus {
             self.close_session(now, session, SessionEnd::TooMany);
         }
-        self.run_waiting(now, &identity, coap);
+        if knows_us {
+            self.run_waiting(now, &identity, coap);
+        }
     }
 
     /// Ends a session that the DTLS endpoint still has.
