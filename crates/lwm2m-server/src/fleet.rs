@@ -851,7 +851,13 @@ impl Fleet for Weak<Shared> {
             }
             Event::HandshakeFailed {
                 target, failure, ..
-            } => return shared.handshake_failed(target.address, failure),
+            } => {
+                // A device that began anew has not failed.
+                if failure.reason != FailureReason::Cancelled {
+                    shared.handshake_failed(target.address, failure);
+                }
+                return;
+            }
             _ => return,
         };
         let device = shared.of_identity(&identity);

@@ -34,7 +34,7 @@ pub struct Server {
 }
 
 /// Datagrams for another shard that wait there; more are lost, as on the way.
-pub(crate) const MAX_FORWARDED: u64 = 1024;
+pub(crate) const MAX_FORWARDED: u64 = 256;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]

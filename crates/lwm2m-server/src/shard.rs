@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// With what to shake hands as a client.
     Connect(Ticket, Option<Arc<dyn Suites>>),
     /// A Register without a name, and whose its identity is.
-    Register(Ticket, Op, Option<CredentialRecord>),
+    Register(Ticket, Box<Op>, Option<CredentialRecord>),
     /// Credentials are no longer good.
     Revoke(Arc<[Closure]>),
     /// Came in by another shard; the connection id says that it is of this one.
@@ -261,14 +261,14 @@ impl Shard {
             }
             Command::Connect(ticket, suites) => self.stack.handle_connect(now, ticket, suites),
             Command::Register(ticket, mut op, owner) => {
-                if let Op::Register { register, .. } = &mut op
+                if let Op::Register { register, .. } = &mut *op
                     && let Some(owner) = owner
                 {
                     register.endpoint = Some(owner.endpoint);
                 }
                 let count = u16::try_from(self.around.partitions.len()).unwrap_or(u16::MAX);
                 let partition = op.partition(count);
-                self.operate(ticket, partition, op);
+                self.operate(ticket, partition, *op);
             }
             Command::Revoke(closures) => self.stack.revoke(now, |identity| {
                 let mut gone = closures.iter().flat_map(|closure| &closure.gone);
@@ -319,6 +319,7 @@ impl Shard {
                 match nameless(&op) {
                     Some(identity) => {
                         let owner = fleet.owner(identity);
+                        let op = Box::new(op);
                         self.soon(owner, move |owner| Command::Register(ticket, op, owner));
                     }
                     None => self.operate(ticket, partition, op),

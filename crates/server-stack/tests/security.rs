@@ -437,6 +437,40 @@ fn s14_the_server_shakes_hands_with_a_device_that_listens() {
     assert_eq!(world.stack.tables().sessions, 0);
 }
 
+/// Many devices are called after a restart: so many handshakes at a time, and each device once.
+#[test]
+fn s14_handshakes_that_the_server_begins_are_limited() {
+    let mut world = World::with(|config| {
+        config.security.as_mut().unwrap().dtls.handshakes = 8;
+    });
+    for number in 0..5_u16 {
+        let to = server_stack::Destination {
+            target: server_stack::Target {
+                local_endpoint: SECURE,
+                address: address(3000 + number),
+            },
+            identity: psk(&format!("device-{number}")),
+            listens: true,
+        };
+        let suites = Psk::client(b"server", SERVER_KEY).unwrap();
+        world.client_suites.insert(3000 + number, Arc::new(suites));
+        for id in [0, 1] {
+            let call = server_stack::CallId::new(u64::from(number * 2 + id));
+            let read = lwm2m_ops::Read::new(lwm2m_model::path!(3, 0), None).unwrap();
+            let timeout = Duration::from_secs(120);
+            world
+                .stack
+                .call(world.now, call, to.clone(), "", read.into(), timeout);
+            world.pump();
+        }
+    }
+    assert_eq!(world.stack.tables().dtls.handshakes, 2);
+    assert_eq!(world.lost.len(), 2, "a hello each");
+    world.pass(Duration::from_secs(200));
+    let tables = world.stack.tables();
+    assert_eq!((tables.waiting, tables.dtls.handshakes), (0, 0));
+}
+
 /// S14, R23.
 #[test]
 fn s14_but_not_with_one_in_queue_mode() {

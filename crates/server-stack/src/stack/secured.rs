@@ -8,7 +8,7 @@ use core::fmt;
 use dtls_core::{
     Alert, Answer, Connect, Datagram, Endpoint, Failure, FailureReason, Path, Role, Suites,
 };
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use lwm2m_identity::Identity;
 use sansio::{Instant, Peer, Rng, Ticket};
 
@@ -26,6 +26,10 @@ pub(super) struct Secured {
     max_datagram: usize,
     per_identity: usize,
     connect: bool,
+    /// Handshakes that this server may have begun at a time.
+    most_wanted: usize,
+    /// Whom a handshake is being begun with: asked for or under way.
+    connecting: HashSet<Identity>,
     /// Questions for client suites.
     asked: HashMap<Ticket, (Target, Identity)>,
     next_ticket: u64,
@@ -44,6 +48,8 @@ impl Secured {
             max_datagram: security.max_datagram,
             per_identity: security.sessions_per_identity.max(1),
             connect: security.connect,
+            most_wanted: security.dtls.handshakes.div_ceil(4),
+            connecting: HashSet::new(),
             asked: HashMap::new(),
             next_ticket: 0,
             wanted: HashMap::new(),
@@ -54,10 +60,11 @@ impl Secured {
         self.listeners.contains(&listener)
     }
 
-    /// Whether a handshake with this identity is being begun.
-    fn is_asking_for(&self, wanted: &Identity) -> bool {
-        let asked = self.asked.values().any(|(_, identity)| identity == wanted);
-        asked || self.wanted.values().any(|identity| identity == wanted)
+    /// A handshake that this server began is over; whom it wanted.
+    fn take_wanted(&mut self, handshake: Peer) -> Option<Identity> {
+        let identity = self.wanted.remove(&handshake)?;
+        self.connecting.remove(&identity);
+        Some(identity)
     }
 }
 
@@ -104,14 +111,24 @@ impl ServerStack {
     ) {
         if let Some(secured) = &mut self.secured
             && let Some((target, identity)) = secured.asked.remove(&ticket)
-            && let Some(suites) = suites
-            && self.waiting.contains_key(&identity)
         {
-            let path = path(target);
-            let begun = secured.dtls.connect(now, path, suites, Connect::default());
-            // Busy: the device is shaking hands from there.
-            if let Ok(peer) = begun {
-                secured.wanted.insert(peer, identity);
+            let room = secured.wanted.len() < secured.most_wanted;
+            let suites = suites.filter(|_| room && self.waiting.contains_key(&identity));
+            let begun = suites.and_then(|suites| {
+                let connect = Connect::default();
+                // Busy: the device is shaking hands from there.
+                secured
+                    .dtls
+                    .connect(now, path(target), suites, connect)
+                    .ok()
+            });
+            match begun {
+                Some(peer) => {
+                    secured.wanted.insert(peer, identity);
+                }
+                None => {
+                    secured.connecting.remove(&identity);
+                }
             }
         }
         self.pump(now);
@@ -126,13 +143,16 @@ impl ServerStack {
             secured.dtls.revoke_where(now, |peer| {
                 identity(peer, names).is_some_and(|it| ends(&it))
             });
-            let calls = secured.wanted.iter().filter(|(_, identity)| ends(identity));
-            let calls: Vec<Peer> = calls.map(|(peer, _)| *peer).collect();
-            for peer in calls {
+            let begun = secured.wanted.iter().filter(|(_, identity)| ends(identity));
+            let mut begun: Vec<Peer> = begun.map(|(peer, _)| *peer).collect();
+            // Not in the order of a hash table.
+            begun.sort_unstable();
+            for peer in begun {
                 secured.wanted.remove(&peer);
                 secured.dtls.close(now, peer);
             }
             secured.asked.retain(|_, (_, identity)| !ends(identity));
+            secured.connecting.retain(|identity| !ends(identity));
         }
         self.pump(now);
         // What is left has proven itself to this server as a client, which the DTLS endpoint knows by another name.
@@ -242,7 +262,7 @@ impl ServerStack {
                     return;
                 };
                 let proven = identity(&proven, secured.x509_names);
-                let wanted = secured.wanted.remove(&peer);
+                let wanted = secured.take_wanted(peer);
                 let Some(identity) = (match role {
                     // As a client of a key: who has it is who was wanted. Other proofs name their owner.
                     Role::Client => wanted.filter(|wanted| proven.is_none_or(|it| it == *wanted)),
@@ -278,7 +298,7 @@ impl ServerStack {
                 ..
             } => {
                 if let Some(secured) = &mut self.secured {
-                    secured.wanted.remove(&peer);
+                    secured.take_wanted(peer);
                 }
                 self.events.push_back(Event::HandshakeFailed {
                     target: target(path),
@@ -385,7 +405,7 @@ impl ServerStack {
         let Some(secured) = &mut self.secured else {
             return;
         };
-        if !secured.connect || secured.is_asking_for(&device.identity) {
+        if !secured.connect || !secured.connecting.insert(device.identity.clone()) {
             return;
         }
         let ticket = Ticket::new(shard | secured.next_ticket);
