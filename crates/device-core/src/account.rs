@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, num::NonZeroU16};
 
-use dtls_core::Secret;
+use dtls_core::{CipherSuite, Secret};
 use lwm2m_ops::{Binding, Lifetime};
 
 /// The Short Server ID: names a server within one device.
@@ -49,6 +49,8 @@ pub struct ServerAccount {
     /// The name of the server for server_name and for its certificate (resource 14), where it is not that of the URI:
     /// a host name, never an address.
     pub server_name: Option<String>,
+    /// The cipher suites to offer (resource 16), the most wanted one first; empty for those that LwM2M recommends.
+    pub cipher_suites: Vec<CipherSuite>,
     /// The values of the Server object instance to start from. A server may change them later.
     pub settings: ServerSettings,
 }
@@ -62,6 +64,7 @@ impl ServerAccount {
             uri: uri.into(),
             security: Security::NoSec,
             server_name: None,
+            cipher_suites: Vec::new(),
             settings: ServerSettings::default(),
         }
     }

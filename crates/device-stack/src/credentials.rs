@@ -38,18 +38,16 @@ pub(crate) fn suites(account: &ServerAccount) -> Result<Arc<dyn Suites>, BadAcco
         #[cfg(feature = "psk")]
         Security::Psk(psk) => {
             let suites = dtls_psk::Psk::client(&psk.identity, psk.key.expose())?;
-            Ok(Arc::new(suites))
+            Ok(Arc::new(match &account.cipher_suites[..] {
+                [] => suites,
+                chosen => suites.with_suites(chosen)?,
+            }))
         }
         #[cfg(feature = "ecdsa")]
         Security::RawPublicKey(rpk) => {
             let key = PrivateKey::from_der(rpk.key.expose())?;
             let trust = ServerTrust::raw_public_key(MatchingType(rpk.matching_type), &rpk.server)?;
-            let own = Credentials::raw_public_key(key);
-            Ok(Arc::new(Ecdsa::new(
-                P256::new(),
-                own,
-                Trust::Server(trust),
-            )?))
+            ecdsa(account, Credentials::raw_public_key(key), trust)
         }
         #[cfg(feature = "ecdsa")]
         Security::X509(x509) => {
@@ -65,13 +63,27 @@ pub(crate) fn suites(account: &ServerAccount) -> Result<Arc<dyn Suites>, BadAcco
             {
                 trust = trust.with_name(address);
             }
-            Ok(Arc::new(Ecdsa::new(
-                P256::new(),
-                own,
-                Trust::Server(trust),
-            )?))
+            ecdsa(account, own, trust)
         }
         _ => Err(BadAccount::NotBuilt),
+    }
+}
+
+#[cfg(feature = "ecdsa")]
+fn ecdsa(
+    account: &ServerAccount,
+    own: Credentials,
+    trust: ServerTrust,
+) -> Result<Arc<dyn Suites>, BadAccount> {
+    let (provider, trust) = (P256::new(), Trust::Server(trust));
+    let suites = match &account.cipher_suites[..] {
+        [] => Ecdsa::new(provider, own, trust)?,
+        chosen => Ecdsa::with_suites(provider, own, trust, chosen, &[])?,
+    };
+    // Those that it does not know are passed over.
+    match suites.offer().suites.is_empty() {
+        true => Err(BadAccount::NoSuite),
+        false => Ok(Arc::new(suites)),
     }
 }
 
@@ -118,6 +130,9 @@ pub enum BadAccount {
     /// The suites for these credentials are not built.
     #[error("credentials of this kind are not built in")]
     NotBuilt,
+    /// None of the cipher suites that the account names goes with its credentials.
+    #[error("none of the account's cipher suites can be used with its credentials")]
+    NoSuite,
     /// The pre-shared key cannot be used.
     #[cfg(feature = "psk")]
     #[error(transparent)]

@@ -471,6 +471,19 @@ fn accounts_are_checked_before_they_are_used() {
 }
 
 #[test]
+fn an_account_may_name_its_cipher_suites() {
+    let cbc = CipherSuite::PSK_WITH_AES_128_CBC_SHA256;
+    let mut account = ServerAccount::new(id(1), "coaps://192.0.2.1").with_security(psk(KEY));
+    account.cipher_suites = vec![cbc];
+    let mut bench = Bench::with(account.clone(), psk_server());
+    bench.start();
+    assert!(bench.is_registered());
+    assert!(matches!(bench.news()[0], Event::Secured { suite, .. } if suite == cbc));
+    account.security = Security::raw_public_key(sec1(1), spki(2));
+    assert_eq!(check_account(&account), Err(BadAccount::NoSuite));
+}
+
+#[test]
 fn nothing_secret_is_printed() {
     let mut bench = Bench::new(psk(KEY), psk_server());
     bench.start();
