@@ -166,12 +166,24 @@ pub enum EventKind {
         address: SocketAddr,
         /// The reason's stable name.
         reason: &'static str,
-        /// The reason in words, with a hint where one is known.
+        /// The reason in words.
         detail: String,
+        /// What an operator may have done wrong, where that shows: an identity that differs by case, a key that is the
+        /// text of a key.
+        hint: Option<String>,
         /// Failures before this one that were only counted, because there were too many
         /// ([`Config::refusals_per_second`](crate::Config::refusals_per_second)).
         untold: u64,
     },
+    /// What an endpoint may prove was set, by a call or by the security file.
+    #[non_exhaustive]
+    CredentialSet {
+        /// The word for the mode: `nosec`, `psk`, `rpk` or `x509`, or `locked` for an endpoint that may prove nothing.
+        mode: &'static str,
+    },
+    /// The record of what an endpoint may prove is gone.
+    #[non_exhaustive]
+    CredentialRemoved,
     /// The security file has changed and was taken over.
     #[non_exhaustive]
     SecurityReloaded {
@@ -226,10 +238,16 @@ impl EventKind {
             Self::SessionClosed {
                 identity, detail, ..
             } => names(identity).saturating_add(detail.capacity()),
-            Self::HandshakeFailed { detail, .. } | Self::SecurityRefused { detail } => {
-                detail.capacity()
+            Self::HandshakeFailed { detail, hint, .. } => {
+                let hint = hint.as_ref().map_or(0, String::capacity);
+                detail.capacity().saturating_add(hint)
             }
-            Self::OperationDone { .. } | Self::SecurityReloaded { .. } | Self::ShuttingDown => 0,
+            Self::SecurityRefused { detail } => detail.capacity(),
+            Self::CredentialSet { .. }
+            | Self::CredentialRemoved
+            | Self::OperationDone { .. }
+            | Self::SecurityReloaded { .. }
+            | Self::ShuttingDown => 0,
         }
     }
 
@@ -249,6 +267,8 @@ impl EventKind {
             Self::SessionMoved { .. } => "session.moved",
             Self::SessionClosed { .. } => "session.closed",
             Self::HandshakeFailed { .. } => "handshake.failed",
+            Self::CredentialSet { .. } => "credential.set",
+            Self::CredentialRemoved => "credential.removed",
             Self::SecurityReloaded { .. } => "security.reloaded",
             Self::SecurityRefused { .. } => "security.refused",
             Self::ShuttingDown => "server.stopping",

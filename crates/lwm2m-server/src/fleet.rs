@@ -22,7 +22,7 @@ use crate::call::{CallError, ReadAnswer};
 use crate::cid::Cid;
 use crate::clock::Clock;
 use crate::counters::Counters;
-use crate::handle::{DeviceFilter, DevicePage, ServerInfo, done};
+use crate::handle::{DeviceFilter, DevicePage, SecurityInfo, ServerInfo, done};
 use crate::hub::Hub;
 use crate::observations::Observations;
 use crate::operation::Underway;
@@ -30,6 +30,7 @@ use crate::partition::{Partition, Sink};
 use crate::refusals::Refusals;
 use crate::security::{Changes, Keeper, Later, reason_name};
 use crate::server::MAX_FORWARDED;
+use crate::sessions::Sessions;
 use crate::shard::{CallCommand, Command, FirstReply, Fleet};
 
 /// What all parts of a server share.
@@ -44,6 +45,9 @@ pub(crate) struct Shared {
     /// How many of the addresses are without security: the first ones.
     pub(crate) secured: usize,
     pub(crate) keeper: Keeper,
+    /// How devices may come in.
+    pub(crate) security: SecurityInfo,
+    pub(crate) sessions: Sessions,
     pub(crate) started_at: SystemTime,
     pub(crate) refusals: Refusals,
     /// Of handshakes.
@@ -149,6 +153,7 @@ impl Shared {
             observations: self.observations.len(),
             refusals: self.refusals.total(),
             coap,
+            security: self.security.clone(),
         }
     }
 
@@ -523,8 +528,23 @@ impl Shared {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
+        let modes: Vec<(String, Option<&'static str>)> = changes
+            .iter()
+            .map(|(endpoint, security)| (endpoint.clone(), security.as_deref().map(mode)))
+            .collect();
         match self.keeper.records().apply(changes).await {
             Ok(applied) => {
+                for (endpoint, mode) in modes {
+                    // What was so already is no change.
+                    if applied.closures.iter().any(|one| one.endpoint == endpoint) {
+                        let kind = match mode {
+                            Some(mode) => EventKind::CredentialSet { mode },
+                            None => EventKind::CredentialRemoved,
+                        };
+                        tracing::info!(event = kind.name(), endpoint, mode);
+                        self.hub.publish(Some(&endpoint), None, kind);
+                    }
+                }
                 self.close(applied.closures);
                 Ok(applied.warnings)
             }
@@ -568,22 +588,19 @@ impl Shared {
         };
         tokio::spawn(async move {
             let reason = reason_name(&failure.reason);
-            let mut detail = failure.reason.to_string();
+            let (mut detail, mut hint) = (failure.reason.to_string(), None);
             if let FailureReason::UnknownPskIdentity { identity }
             | FailureReason::WrongPsk { identity } = failure.reason
             {
                 detail.push_str(&format!(" (identity \"{}\")", identity.escape_ascii()));
-                let hint = shared.keeper.records().hint(Bytes::from(identity)).await;
-                if let Some(hint) = hint {
-                    detail.push_str(": ");
-                    detail.push_str(&hint);
-                }
+                hint = shared.keeper.records().hint(Bytes::from(identity)).await;
             }
-            tracing::warn!(event = "handshake.failed", %address, reason, detail, untold);
+            tracing::warn!(event = "handshake.failed", %address, reason, detail, hint, untold);
             let kind = EventKind::HandshakeFailed {
                 address,
                 reason,
                 detail,
+                hint,
                 untold,
             };
             shared.hub.publish(None, None, kind);
@@ -593,6 +610,11 @@ impl Shared {
     pub(crate) fn fresh_call(&self) -> CallId {
         CallId::new(self.next_call.fetch_add(1, Ordering::Relaxed))
     }
+}
+
+/// The word for what an endpoint may prove.
+fn mode(security: &[lwm2m_identity::Security]) -> &'static str {
+    security.first().map_or("locked", |first| first.mode())
 }
 
 /// A call that is waited for; withdrawn when dropped before it was answered.
@@ -860,6 +882,7 @@ impl Fleet for Weak<Shared> {
             }
             _ => return,
         };
+        shared.sessions.note(&identity, &kind);
         let device = shared.of_identity(&identity);
         let endpoint = device.as_ref().map(Registration::endpoint);
         let resumed = matches!(kind, EventKind::SessionOpened { resumed: true, .. });

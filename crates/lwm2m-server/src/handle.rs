@@ -4,7 +4,10 @@ use std::time::SystemTime;
 
 use coap_codec::ContentFormat;
 use coap_codec::link::Links;
-use lwm2m_identity::{ApplyError, DeviceRecord, Security, Warning};
+use dtls_core::{CertificateType, Role};
+use lwm2m_identity::{
+    ApplyError, Credential, DeviceRecord, Identity, NoSecPolicy, Security, Warning, key_hint,
+};
 use lwm2m_model::payload::{self, NewInstance, Shape};
 use lwm2m_model::{Models, Node, Path};
 use lwm2m_ops::{
@@ -15,7 +18,7 @@ use registry_core::Registration;
 
 use crate::call::{CallError, CallOptions, DiscoveredLink, ReadAnswer};
 use crate::fleet::Shared;
-use crate::{EventStream, ObservationInfo};
+use crate::{Config, EventStream, ObservationInfo, SessionInfo};
 
 /// Access to a running server, for any number of tasks. Cloning is cheap.
 ///
@@ -79,6 +82,8 @@ pub struct ServerInfo {
     pub refusals: u64,
     /// Datagrams, retransmissions and so on of all shards since the start.
     pub coap: coap_endpoint::Stats,
+    /// How devices may come in, and what the server shows to them.
+    pub security: SecurityInfo,
 }
 
 impl Handle {
@@ -301,6 +306,90 @@ pub struct SecurityEntry {
     pub endpoint: String,
     /// What it may prove; `None` for a record that cannot be read, which admits nobody.
     pub record: Option<DeviceRecord>,
+    /// What may be told of each of its credentials, in their order.
+    pub facts: Vec<CredentialFacts>,
+}
+
+/// What may be told of a credential beside its name.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct CredentialFacts {
+    /// Bytes of the pre-shared key; `None` for other credentials, and for a key that cannot be read.
+    pub key_length: Option<usize>,
+    /// What works and should not stay so, in words.
+    pub warnings: Vec<String>,
+}
+
+/// How devices may come in, and what the server shows to them. Nothing of it is secret.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct SecurityInfo {
+    /// Whether there is an address for CoAP over DTLS.
+    pub secured: bool,
+    /// Whether there is an address without security.
+    pub plain: bool,
+    /// Who may come in without security.
+    pub nosec: NoSecPolicy,
+    /// The server's own public key (SubjectPublicKeyInfo), where it has one.
+    pub public_key: Option<Vec<u8>>,
+    /// The server's certificate and those that lead on to an authority (DER).
+    pub chain: Vec<Vec<u8>>,
+    /// Whether the server shows its bare public key.
+    pub raw_public_key: bool,
+    /// Whether the server shows its certificate.
+    pub x509: bool,
+    /// How many authorities of devices are trusted.
+    pub anchors: usize,
+    /// Bytes of the connection ids that devices are given; 0 for none.
+    pub connection_id: u8,
+}
+
+impl SecurityInfo {
+    /// The four modes by their words, each with why it is not offered, if it is not.
+    pub fn modes(&self) -> [(&'static str, Option<&'static str>); 4] {
+        let plain = match (self.plain, self.nosec) {
+            (false, _) => Some("no address is without security"),
+            (true, NoSecPolicy::Off) => Some("nobody may come in without security"),
+            (true, NoSecPolicy::Open | NoSecPolicy::Known) => None,
+        };
+        let dtls = (!self.secured).then_some("no address speaks DTLS");
+        let key = self
+            .public_key
+            .is_none()
+            .then_some("the server has no key of its own");
+        let rpk = (!self.raw_public_key).then_some("the server shows its certificate alone");
+        let x509 = match (self.x509, self.anchors) {
+            (false, _) => Some("the server has no certificate"),
+            (true, 0) => Some("no authority of devices is trusted"),
+            (true, _) => None,
+        };
+        [
+            ("nosec", plain),
+            ("psk", dtls),
+            ("rpk", dtls.or(key).or(rpk)),
+            ("x509", dtls.or(key).or(x509)),
+        ]
+    }
+
+    pub(crate) fn of(config: &Config) -> Self {
+        let security = &config.security;
+        let own = security.credentials.as_ref();
+        let types = own.map_or_else(Vec::new, |own| own.types(Role::Server));
+        Self {
+            secured: !config.coaps.is_empty(),
+            plain: !config.coap.is_empty(),
+            nosec: config.registry.nosec,
+            public_key: own.map(|own| own.public_key().spki().to_vec()),
+            chain: own.map_or_else(Vec::new, |own| own.chain().to_vec()),
+            raw_public_key: types.contains(&CertificateType::RAW_PUBLIC_KEY),
+            x509: types.contains(&CertificateType::X509),
+            anchors: security.anchors.len(),
+            connection_id: match security.connection_id {
+                0 => 0,
+                len => len.max(4),
+            },
+        }
+    }
 }
 
 /// Who may come in, and by which credential.
@@ -334,8 +423,10 @@ impl Handle {
     /// [`Down`] if the store does not know at the moment.
     pub async fn security(&self, endpoint: &str) -> Result<Option<SecurityEntry>, Down> {
         let records = self.shared.keeper.records();
-        let record = records.device(endpoint.to_owned()).await?;
-        Ok(record.map(|record| entry(&record)))
+        match records.device(endpoint.to_owned()).await? {
+            Some(record) => Ok(Some(self.entry(&record).await?)),
+            None => Ok(None),
+        }
     }
 
     /// The records after the endpoint `after`, in the order of the names' bytes, at most `limit`.
@@ -349,14 +440,48 @@ impl Handle {
     ) -> Result<Vec<SecurityEntry>, Down> {
         let records = self.shared.keeper.records();
         let found = records.list(after.map(str::to_owned), limit).await?;
-        Ok(found.iter().map(entry).collect())
+        let mut entries = Vec::with_capacity(found.len());
+        for record in &found {
+            entries.push(self.entry(record).await?);
+        }
+        Ok(entries)
     }
-}
 
-fn entry(record: &lwm2m_store::Record) -> SecurityEntry {
-    SecurityEntry {
-        endpoint: String::from_utf8_lossy(&record.key.key).into_owned(),
-        record: DeviceRecord::decode(&record.value).ok(),
+    /// The security session of a device, while there is one.
+    pub fn session(&self, endpoint: &str) -> Option<SessionInfo> {
+        let device = self.shared.device(endpoint)?;
+        self.shared.sessions.newest(&device.identity())
+    }
+
+    async fn entry(&self, record: &lwm2m_store::Record) -> Result<SecurityEntry, Down> {
+        let endpoint = String::from_utf8_lossy(&record.key.key).into_owned();
+        let record = DeviceRecord::decode(&record.value).ok();
+        let mut facts = Vec::new();
+        for credential in record.iter().flat_map(|record| &record.credentials) {
+            let Credential::Psk { identity } = credential else {
+                facts.push(CredentialFacts::default());
+                continue;
+            };
+            let identity = Identity::Psk {
+                identity: identity.clone(),
+            };
+            let known = self.shared.keeper.records().owner(identity).await?;
+            let key = known.and_then(|known| known.key);
+            let short = key.as_ref().filter(|key| key.is_short()).map(|key| {
+                let len = key.bytes().len();
+                format!("the key has only {len} bytes; 16 random bytes or more are recommended")
+            });
+            let hint = key.as_ref().and_then(key_hint).map(|hint| hint.to_string());
+            facts.push(CredentialFacts {
+                key_length: key.as_ref().map(|key| key.bytes().len()),
+                warnings: short.into_iter().chain(hint).collect(),
+            });
+        }
+        Ok(SecurityEntry {
+            endpoint,
+            record,
+            facts,
+        })
     }
 }
 

@@ -18,6 +18,7 @@ mod refusals;
 mod reload;
 mod security;
 mod server;
+mod sessions;
 mod shard;
 mod socket;
 
@@ -27,7 +28,10 @@ pub use config::{Config, Security};
 pub use dtls_core;
 pub use dtls_ecdsa;
 pub use event::{EventKind, ServerEvent};
-pub use handle::{DeviceFilter, DevicePage, Handle, SecurityEntry, ServerInfo};
+pub use handle::{
+    CredentialFacts, DeviceFilter, DevicePage, Handle, SecurityEntry, SecurityInfo, ServerInfo,
+};
 pub use hub::{EventStream, StreamItem};
 pub use observations::{ObservationInfo, ObservationState};
 pub use server::{Server, StartError};
+pub use sessions::SessionInfo;

@@ -15,12 +15,14 @@ use tokio::task::JoinSet;
 use crate::batch::Listener;
 use crate::clock::Clock;
 use crate::fleet::{ShardLink, Shared};
+use crate::handle::SecurityInfo;
 use crate::hub::Hub;
 use crate::observations::Observations;
 use crate::partition::{Effects, Partition, Sink};
 use crate::refusals::Refusals;
 use crate::reload::Watched;
 use crate::security::{Keeper, x509_names};
+use crate::sessions::Sessions;
 use crate::shard::{Command, Fleet, Shard, Surroundings};
 use crate::{Config, EventKind, Handle, socket};
 
@@ -109,6 +111,8 @@ impl Server {
             partitions: OnceLock::new(),
             clock,
             secured: addresses.len().saturating_sub(config.coaps.len()),
+            security: SecurityInfo::of(&config),
+            sessions: Sessions::default(),
             addresses,
             keeper,
             started_at: SystemTime::now(),
