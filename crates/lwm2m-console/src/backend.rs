@@ -153,8 +153,6 @@ pub(crate) struct Credentials {
     pub(crate) nosec: bool,
     /// Any one of these is enough.
     pub(crate) credentials: Vec<CredentialFacts>,
-    /// When it was set, where that is known.
-    pub(crate) set_at: Option<SystemTime>,
 }
 
 /// What may be told of one credential.
@@ -179,8 +177,6 @@ pub(crate) struct CredentialsPage {
 pub(crate) enum CredentialFailure {
     /// They cannot be so.
     Refused(PlanError),
-    /// This server keeps none.
-    Off,
     /// The store cannot be read; nothing was changed.
     Down,
     /// Others change the same records.

@@ -40,8 +40,6 @@ pub(crate) struct Fake {
 
 #[derive(Default)]
 struct State {
-    /// When the credentials of an endpoint were set.
-    set_at: BTreeMap<String, SystemTime>,
     /// The store fails.
     down: bool,
     devices: BTreeMap<String, Device>,
@@ -347,7 +345,6 @@ impl Fake {
             ep: ep.to_owned(),
             nosec: record.nosec,
             credentials,
-            set_at: self.state.lock().unwrap().set_at.get(ep).copied(),
         })
     }
 
@@ -377,8 +374,6 @@ impl Fake {
                 ApplyError::Refused(error) => CredentialFailure::Refused(error),
                 other => panic!("{other}"),
             })?;
-        let now = (self.now)();
-        self.state.lock().unwrap().set_at.insert(ep.to_owned(), now);
         let (name, mode) = match security {
             Some([security]) => ("credential.set", Some(security.mode())),
             _ => ("credential.removed", None),

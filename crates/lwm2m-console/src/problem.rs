@@ -165,7 +165,6 @@ codes! {
     PublishedKey "published_key" UNPROCESSABLE_ENTITY "Everybody has this key",
     ForeignKeyFile "foreign_key_file" UNPROCESSABLE_ENTITY "A file of another kind",
     CredentialTaken "credential_taken" CONFLICT "Somebody else has it",
-    SecurityOff "security_off" CONFLICT "No security records",
     StoreDown "store_down" SERVICE_UNAVAILABLE "The store does not answer",
     IllegalRequest "illegal_request" UNPROCESSABLE_ENTITY "LwM2M does not allow this request",
     DeviceError "device_error" BAD_GATEWAY "The device refused",

@@ -16,7 +16,6 @@ use super::{list as list_of, no_content, ok};
 use crate::{
     backend::{CredentialFacts, CredentialFailure, Credentials},
     call::Call,
-    json::system_time,
     problem::{Code, Problem},
 };
 
@@ -187,8 +186,6 @@ pub(crate) fn credentials(known: &Credentials) -> Map<String, Json> {
     let also: Vec<Json> = all.map(Json::Object).collect();
     members.insert("ep".into(), known.ep.clone().into());
     members.insert("also".into(), also.into());
-    let set_at = known.set_at.map_or(Json::Null, system_time);
-    members.insert("set_at".into(), set_at);
     members
 }
 
@@ -306,9 +303,6 @@ impl From<CredentialFailure> for Problem {
                 format!("the record in the store cannot be read: {error}"),
             ),
             CredentialFailure::Refused(other) => told(Code::InvalidCredential, &other.to_string()),
-            CredentialFailure::Off => {
-                Self::new(Code::SecurityOff, "this server keeps no security records")
-            }
             CredentialFailure::Down => Self::new(
                 Code::StoreDown,
                 "the store of the security records does not answer",

@@ -6,19 +6,24 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use lwm2m_identity::{
+    ApplyError, Identity, NoSecPolicy, Security,
+    material::{Certificate, PublicKey},
+};
 use lwm2m_model::{Models, Node, Path, payload::NewInstance};
 use lwm2m_ops::{Arguments, WriteMode};
 use lwm2m_server::{
     CallError, CallOptions, DeviceFilter, EventKind, EventStream, Handle, ObservationInfo,
-    ObservationState, ReadAnswer, ServerEvent, StreamItem,
+    ObservationState, ReadAnswer, SecurityEntry, ServerEvent, StreamItem,
 };
+use lwm2m_store::Down;
 use registry_core::{Diff, Registration};
 use serde_json::{Value as Json, json};
 
 use super::{
-    Answer, Backend, Call, Counter, CounterKind, CredentialFailure, Credentials, CredentialsPage,
-    Data, Device, DeviceObject, Event, Events, Failure, Info, Item, Link, Mode, Observation,
-    OfferedMode, Options, Page, SecurityInfo, Stored,
+    Answer, Backend, Call, Counter, CounterKind, CredentialFacts, CredentialFailure, Credentials,
+    CredentialsPage, Data, Device, DeviceObject, Event, Events, Failure, Info, Item, Link, Mode,
+    Observation, OfferedMode, Options, Page, SecurityInfo, Session, Stored,
 };
 use crate::format;
 
@@ -48,6 +53,16 @@ impl Live {
         }
     }
 
+    fn with_session(&self, registration: &Registration) -> Device {
+        let mut device = device(registration);
+        let session = self.handle.session(registration.endpoint());
+        device.session = session.map(|session| Session {
+            suite: session.suite.to_string(),
+            connection_id: session.connection_id,
+        });
+        device
+    }
+
     fn ready(&self) -> bool {
         let mut readiness = self
             .readiness
@@ -70,13 +85,17 @@ impl Backend for Live {
         filter.limit = limit;
         let page = self.handle.devices(&filter);
         Page {
-            items: page.items.iter().map(device).collect(),
+            items: page
+                .items
+                .iter()
+                .map(|one| self.with_session(one))
+                .collect(),
             next: page.next,
         }
     }
 
     fn device(&self, ep: &str) -> Option<Device> {
-        self.handle.device(ep).as_ref().map(device)
+        self.handle.device(ep).map(|one| self.with_session(&one))
     }
 
     fn remove(&self, ep: &str) -> bool {
@@ -176,29 +195,62 @@ impl Backend for Live {
         items.map(observation).collect()
     }
 
-    fn credentials<'a>(&'a self, _: &'a str) -> Stored<'a, Option<Credentials>> {
-        Box::pin(core::future::ready(Err(CredentialFailure::Off)))
+    fn credentials<'a>(&'a self, ep: &'a str) -> Stored<'a, Option<Credentials>> {
+        Box::pin(async move {
+            let known = self.handle.security(ep).await?;
+            Ok(known.map(credentials))
+        })
     }
 
     fn all_credentials<'a>(
         &'a self,
-        _: Option<&'a str>,
-        _: Option<&'a str>,
-        _: usize,
+        text: Option<&'a str>,
+        after: Option<&'a str>,
+        limit: usize,
     ) -> Stored<'a, CredentialsPage> {
-        Box::pin(core::future::ready(Err(CredentialFailure::Off)))
+        let text = text.map(str::to_lowercase);
+        Box::pin(async move {
+            let (mut page, mut after) = (CredentialsPage::default(), after.map(str::to_owned));
+            // The store knows no search: it is read on until the page is full.
+            loop {
+                let part = self.handle.list_security(after.as_deref(), SCANNED).await?;
+                let last = part.len() < SCANNED;
+                for entry in part {
+                    let name = entry.endpoint.clone();
+                    let fits = |text: &String| name.to_lowercase().contains(text.as_str());
+                    if text.as_ref().is_none_or(fits) {
+                        if page.items.len() == limit {
+                            page.next = page.items.last().map(|last| last.ep.clone());
+                            return Ok(page);
+                        }
+                        page.items.push(credentials(entry));
+                    }
+                    after = Some(name);
+                }
+                if last {
+                    return Ok(page);
+                }
+            }
+        })
     }
 
-    fn set_credentials<'a>(
-        &'a self,
-        _: &'a str,
-        _: lwm2m_identity::Security,
-    ) -> Stored<'a, Credentials> {
-        Box::pin(core::future::ready(Err(CredentialFailure::Off)))
+    fn set_credentials<'a>(&'a self, ep: &'a str, security: Security) -> Stored<'a, Credentials> {
+        Box::pin(async move {
+            self.handle.set_security(ep, &[security]).await?;
+            let known = self.handle.security(ep).await?;
+            // Somebody may have removed them just now.
+            known.map(credentials).ok_or(CredentialFailure::Busy)
+        })
     }
 
-    fn remove_credentials<'a>(&'a self, _: &'a str) -> Stored<'a, bool> {
-        Box::pin(core::future::ready(Err(CredentialFailure::Off)))
+    fn remove_credentials<'a>(&'a self, ep: &'a str) -> Stored<'a, bool> {
+        Box::pin(async move {
+            if self.handle.security(ep).await?.is_none() {
+                return Ok(false);
+            }
+            self.handle.remove_security(ep).await?;
+            Ok(true)
+        })
     }
 
     fn events(&self, since: Option<u64>) -> Box<dyn Events> {
@@ -235,14 +287,7 @@ impl Backend for Live {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: info.started_at,
             ready: self.ready(),
-            security: SecurityInfo {
-                modes: vec![OfferedMode {
-                    mode: "nosec",
-                    off: None,
-                }],
-                nosec: "open",
-                ..SecurityInfo::default()
-            },
+            security: security(&info.security),
             counters: vec![
                 gauge("registrations", "Devices registered.", info.registrations),
                 gauge("observations", "Observations wanted.", info.observations),
@@ -339,6 +384,82 @@ impl From<CallError> for Failure {
     }
 }
 
+impl From<Down> for CredentialFailure {
+    fn from(Down: Down) -> Self {
+        Self::Down
+    }
+}
+
+impl From<ApplyError> for CredentialFailure {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Refused(error) => Self::Refused(error),
+            ApplyError::Down => Self::Down,
+            ApplyError::Busy => Self::Busy,
+            // Unknown, and whatever may be added.
+            _ => Self::Unknown,
+        }
+    }
+}
+
+fn credentials(entry: SecurityEntry) -> Credentials {
+    let record = entry.record.unwrap_or_default();
+    let facts = record.credentials.into_iter().zip(entry.facts);
+    Credentials {
+        ep: entry.endpoint,
+        nosec: record.nosec,
+        credentials: facts
+            .map(|(credential, facts)| CredentialFacts {
+                credential,
+                key_length: facts.key_length,
+                warnings: facts.warnings,
+            })
+            .collect(),
+    }
+}
+
+fn security(info: &lwm2m_server::SecurityInfo) -> SecurityInfo {
+    let nosec = match info.nosec {
+        NoSecPolicy::Open => "open",
+        NoSecPolicy::Known => "known",
+        NoSecPolicy::Off => "off",
+    };
+    let modes = info.modes().map(|(mode, off)| OfferedMode {
+        mode,
+        off: off.map(str::to_owned),
+    });
+    let key = info.public_key.as_deref();
+    SecurityInfo {
+        modes: modes.to_vec(),
+        nosec,
+        connection_id: (info.connection_id > 0 && info.secured).then(|| info.connection_id.into()),
+        public_key: key.and_then(|key| PublicKey::from_spki(key).ok()),
+        certificates: info
+            .chain
+            .iter()
+            .filter_map(|der| Certificate::from_der(der).ok())
+            .collect(),
+        trusted: info.anchors,
+    }
+}
+
+/// An identity as it is shown.
+fn shown(identity: &Identity) -> Json {
+    match identity {
+        Identity::Psk { identity } => match core::str::from_utf8(identity) {
+            Ok(text) => text.into(),
+            Err(_) => identity.escape_ascii().to_string().into(),
+        },
+        Identity::RawPublicKey { key } => {
+            let key = PublicKey::from_spki(key).ok();
+            key.map(|key| format!("SHA-256 {}", key.fingerprint()))
+                .into()
+        }
+        Identity::X509 { names } => names.join(", ").into(),
+        _ => Json::Null,
+    }
+}
+
 struct LiveEvents {
     handle: Handle,
     stream: EventStream,
@@ -416,6 +537,59 @@ fn event(handle: &Handle, event: &ServerEvent) -> Event {
             "detail": detail,
             "untold": untold,
         })),
+        EventKind::SessionOpened {
+            identity,
+            address,
+            suite,
+            resumed,
+            connection_id,
+            ..
+        } => Data::Other(json!({
+            "identity": shown(identity),
+            "mode": identity.mode(),
+            "address": address.to_string(),
+            "suite": suite.to_string(),
+            "resumed": resumed,
+            "connection_id": connection_id,
+        })),
+        EventKind::SessionMoved {
+            identity, from, to, ..
+        } => Data::Other(json!({
+            "identity": shown(identity),
+            "mode": identity.mode(),
+            "from": from.to_string(),
+            "to": to.to_string(),
+        })),
+        EventKind::SessionClosed {
+            identity,
+            address,
+            reason,
+            detail,
+            ..
+        } => Data::Other(json!({
+            "identity": shown(identity),
+            "mode": identity.mode(),
+            "address": address.to_string(),
+            "reason": reason,
+            "detail": detail,
+        })),
+        EventKind::HandshakeFailed {
+            address,
+            reason,
+            detail,
+            hint,
+            untold,
+            ..
+        } => Data::Other(json!({
+            "address": address.to_string(),
+            "reason": reason,
+            "detail": detail,
+            "hint": hint,
+            "untold": untold,
+        })),
+        EventKind::CredentialSet { mode, .. } => Data::Other(json!({ "mode": mode })),
+        EventKind::SecurityReloaded { changed, .. } => Data::Other(json!({ "changed": changed })),
+        EventKind::SecurityRefused { detail, .. } => Data::Other(json!({ "detail": detail })),
         EventKind::ObservationStarted { path, node, .. } => value(path, node.as_ref(), None),
         EventKind::ObservationNotified {
             path,
@@ -603,3 +777,6 @@ fn observation(info: ObservationInfo) -> Observation {
         updated_at: info.updated_at,
     }
 }
+
+/// Security records read at once.
+const SCANNED: usize = 256;

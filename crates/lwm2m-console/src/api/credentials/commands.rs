@@ -104,11 +104,11 @@ mod tests {
 
     #[test]
     fn the_address_is_one_that_devices_reach() {
-        let server = |endpoints: &[&str], host: &str| {
+        let told = |endpoints: &[&str], host: &str| {
             let endpoints: Vec<_> = endpoints.iter().map(|&one| one.to_owned()).collect();
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, HeaderValue::from_str(host).unwrap());
-            super::server(&endpoints, &headers)
+            server(&endpoints, &headers)
         };
         let any = ["coap://127.0.0.1:5683", "coaps://0.0.0.0:5684"];
         for (endpoints, host, expected) in [
@@ -131,7 +131,7 @@ mod tests {
             (&any, "$(reboot)", None),
             (&any, "gw'", None),
         ] {
-            assert_eq!(server(endpoints, host).as_deref(), expected, "{host}");
+            assert_eq!(told(endpoints, host).as_deref(), expected, "{host}");
         }
     }
 

@@ -7,7 +7,6 @@ pub(super) fn all() -> Json {
     let text = || json!({ "type": "string" });
     let text_or_null = || json!({ "type": ["string", "null"] });
     let time = || json!({ "type": "string", "format": "date-time" });
-    let time_or_null = || json!({ "type": ["string", "null"], "format": "date-time" });
     let texts = || json!({ "type": "array", "items": { "type": "string" } });
     let flag = || json!({ "type": "boolean" });
     json!({
@@ -38,8 +37,8 @@ pub(super) fn all() -> Json {
                 "fingerprint": text(), "public_key": text(), "curve": text(), "name": text(), "warnings": texts(),
             },
         },
-        "Credentials": { "allOf": [reference("Credential"), object(&["ep", "set_at", "also"], json!({
-            "ep": text(), "set_at": time_or_null(),
+        "Credentials": { "allOf": [reference("Credential"), object(&["ep", "also"], json!({
+            "ep": text(),
             "also": { "type": "array", "items": reference("Credential"), "description": "Further credentials, any one of which is enough" },
         }))] },
         "CredentialsList": list("Credentials"),
