@@ -58,6 +58,13 @@ impl Address {
         address
     }
 
+    /// What an endpoint has to prove, or what `suffix` does there (`:generate`).
+    pub(crate) fn credentials(ep: &str, suffix: &str) -> Self {
+        let mut address = Self::device(ep);
+        address.path = format!("{}/credentials{suffix}", address.path);
+        address
+    }
+
     /// The same, where the device is asked.
     pub(crate) fn asking(mut self) -> Self {
         self.device = true;

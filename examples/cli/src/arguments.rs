@@ -144,6 +144,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Set, list, draw and remove what endpoints have to prove
+    #[command(after_help = CREDENTIALS)]
+    Credentials {
+        #[command(subcommand)]
+        action: Credentials,
+    },
     /// Print events as they happen, until interrupted
     #[command(after_help = EVENTS)]
     Events {
@@ -166,10 +172,84 @@ pub(crate) enum Command {
         /// Check this CoAP address instead of 127.0.0.1:5683 and [::1]:5683; may be given several times
         #[arg(long, value_name = "ADDR:PORT")]
         coap: Vec<SocketAddr>,
+        /// Check this address for CoAP over DTLS instead of port 5684 of both; may be given several times
+        #[arg(long, value_name = "ADDR:PORT")]
+        coaps: Vec<SocketAddr>,
         /// Leave the server out: check the machine before the first start
         #[arg(long)]
         offline: bool,
     },
+}
+
+/// What to do with credentials.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Credentials {
+    /// List what endpoints have to prove, without secrets
+    List {
+        /// Only endpoints with this text in their names
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+    },
+    /// Show what an endpoint has to prove, without secrets
+    Get {
+        /// The endpoint name
+        #[arg(value_name = "EP")]
+        ep: String,
+    },
+    /// Set what an endpoint has to prove; what it came in with before ends at once
+    Set {
+        /// The endpoint name
+        #[arg(value_name = "EP")]
+        ep: String,
+        #[command(subcommand)]
+        mode: Mode,
+    },
+    /// Let the server draw a pre-shared key, which is told once
+    Generate {
+        /// The endpoint name
+        #[arg(value_name = "EP")]
+        ep: String,
+        /// The PSK identity [default: the endpoint name]
+        #[arg(long, value_name = "ID")]
+        identity: Option<String>,
+        /// Bytes of the key [default: 16]
+        #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u8).range(16..=64))]
+        length: Option<u8>,
+    },
+    /// Forget an endpoint: its sessions and its registration end at once
+    Remove {
+        /// The endpoint name
+        #[arg(value_name = "EP")]
+        ep: String,
+    },
+}
+
+/// How an endpoint proves who it is.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mode {
+    /// By a pre-shared key
+    Psk {
+        /// The PSK identity [default: the endpoint name]
+        #[arg(long, value_name = "ID")]
+        identity: Option<String>,
+        /// Take the key from the first line of this file (- is standard input): hex:…, base64:… or text:…
+        #[arg(long, value_name = "FILE")]
+        key_file: PathBuf,
+    },
+    /// By its raw public key
+    Rpk {
+        /// The device's public key in this file (- is standard input): PEM, DER, hex or base64
+        #[arg(long, value_name = "FILE")]
+        public_key: PathBuf,
+    },
+    /// By a certificate that an authority has issued which the server trusts
+    X509 {
+        /// The name in the certificate [default: the endpoint name]
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Not at all: anybody may speak for it
+    Nosec,
 }
 
 /// A place on a device.
@@ -267,6 +347,19 @@ Examples:
   lwm2m delete thermometer /3303/7
   lwm2m delete thermometer 3303/7 --timeout 10";
 
+const CREDENTIALS: &str = "\
+Secrets are never given as arguments, which others on this machine can see, and never shown, but for a drawn key, once.
+
+Examples:
+  lwm2m credentials list
+  lwm2m credentials set lamp psk --identity lamp-key --key-file lamp.psk
+  lwm2m credentials set pump rpk --public-key pump.pub.pem
+  lwm2m credentials set gate x509 --name gate.example
+  lwm2m credentials set test nosec
+  lwm2m credentials generate lamp --output json
+  lwm2m credentials get lamp
+  lwm2m credentials remove lamp";
+
 const EVENTS: &str = "\
 Examples:
   lwm2m events
@@ -276,7 +369,7 @@ Examples:
 const DOCTOR: &str = "\
 Examples:
   lwm2m doctor
-  lwm2m doctor --offline --coap 0.0.0.0:5683
+  lwm2m doctor --offline --coap 0.0.0.0:5683 --coaps 0.0.0.0:5684
   lwm2m doctor --url http://127.0.0.1:9000 --output json";
 
 #[cfg(test)]
@@ -341,6 +434,12 @@ mod tests {
             ("lwm2m write ep /3/0/14", "required"),
             ("lwm2m write ep /3/0/14 x --json f", "cannot be used with"),
             ("lwm2m write ep /3/0/14 x --type int", "possible values"),
+            ("lwm2m credentials set ep psk", "--key-file"),
+            ("lwm2m credentials set ep", "Usage"),
+            (
+                "lwm2m credentials generate ep --length 8",
+                "8 is not in 16..=64",
+            ),
             ("lwm2m observe ep /3 --count 0", "invalid value '0'"),
         ] {
             let error = parse(line).expect_err(line).to_string();

@@ -13,20 +13,30 @@ use crate::output::{Column, text};
 
 impl Context {
     /// Checks one thing after the other, and fails when one of them did.
-    pub(crate) fn doctor(&self, coap: &[SocketAddr], offline: bool) -> Result<(), Failure> {
+    pub(crate) fn doctor(
+        &self,
+        coap: &[SocketAddr],
+        coaps: &[SocketAddr],
+        offline: bool,
+    ) -> Result<(), Failure> {
         let api = self.api.clone().within(Duration::from_secs(5));
         let server = if offline {
             Server::Unasked
         } else {
             Server::ask(&api)
         };
-        let mut checks: Vec<Check> = match coap {
-            [] => LOOPBACKS
-                .iter()
-                .map(|ip| port(SocketAddr::new(*ip, 5683), &server, true))
-                .collect(),
-            given => given.iter().map(|one| port(*one, &server, false)).collect(),
-        };
+        let mut checks: Vec<Check> = Vec::new();
+        if coap.is_empty() && coaps.is_empty() {
+            for number in [5683, 5684] {
+                let own = LOOPBACKS.iter().map(|ip| SocketAddr::new(*ip, number));
+                checks.extend(own.map(|address| port(address, &server, true)));
+            }
+        }
+        checks.extend(
+            coap.iter()
+                .chain(coaps)
+                .map(|one| port(*one, &server, false)),
+        );
         checks.extend(LOOPBACKS.iter().map(|ip| loopback(*ip)));
         checks.extend([clock(), open_files(), receive_buffer(), entropy()]);
         checks.extend(server.checks(&api));
@@ -155,7 +165,14 @@ impl Server {
                     }
                     Some(Err(failure)) => Check::new("token", Verdict::Failed, failure.to_string()),
                 };
-                vec![Check::new(name, Verdict::Ok, "it answers"), ready, token]
+                let certificate = told
+                    .as_ref()
+                    .and_then(|told| told.as_ref().ok())
+                    .and_then(certificate);
+                [Check::new(name, Verdict::Ok, "it answers"), ready, token]
+                    .into_iter()
+                    .chain(certificate)
+                    .collect()
             }
         }
     }
@@ -196,7 +213,7 @@ fn port(address: SocketAddr, server: &Server, may_lack: bool) -> Check {
         Err(error) if error.kind() == ErrorKind::AddrInUse => match server.listens(address) {
             Some(true) => Check::new(name, Verdict::Ok, "used by our server"),
             Some(false) => Check::new(name, Verdict::Failed, "used by another program")
-                .hint("stop it, or give lwm2m-server another --coap"),
+                .hint("stop it, or give lwm2m-server another --coap or --coaps"),
             None => Check::new(
                 name,
                 Verdict::Skipped,
@@ -215,6 +232,20 @@ fn port(address: SocketAddr, server: &Server, may_lack: bool) -> Check {
         }
         Err(error) => Check::new(name, Verdict::Failed, error.to_string()),
     }
+}
+
+/// How long the server's certificate is good, if it has one.
+fn certificate(server: &Json) -> Option<Check> {
+    let own = server.pointer("/security/certificates/0")?;
+    let end = text(own, "not_after");
+    let found = format!("valid to {end}");
+    let good = |verdict| Check::new("server certificate", verdict, found.clone());
+    let left = end.parse::<Timestamp>().ok()?.as_second() - Timestamp::now().as_second();
+    Some(match left {
+        ..=0 => good(Verdict::Failed).hint("it has expired: devices refuse it"),
+        1..FORTNIGHT => good(Verdict::Ok).hint("it expires within two weeks"),
+        _ => good(Verdict::Ok),
+    })
 }
 
 /// Whether a datagram comes through.
@@ -360,6 +391,7 @@ const LOOPBACKS: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::LOCALHOST),
     IpAddr::V6(Ipv6Addr::LOCALHOST),
 ];
+const FORTNIGHT: i64 = 14 * 86_400;
 /// 2025-01-01T00:00:00Z.
 const YEAR_2025: i64 = 1_735_689_600;
 /// The HTTP side alone may hold a thousand connections.

@@ -131,7 +131,10 @@ fn exit_code(status: u16, problem: &Json) -> u8 {
         Some("device_timeout" | "device_unreachable" | "shutting_down") => exit::UNREACHABLE,
         Some("too_many_attempts") => exit::SECURITY,
         // What was typed went through to the server before somebody saw that it cannot be.
-        Some("invalid_parameter" | "invalid_value" | "illegal_request") => exit::USAGE,
+        Some(
+            "invalid_parameter" | "invalid_value" | "illegal_request" | "invalid_credential"
+            | "ambiguous_value" | "published_key" | "foreign_key_file",
+        ) => exit::USAGE,
         _ => match status {
             401 | 403 => exit::SECURITY,
             502 if problem.get("coap_code").is_some() => exit::PEER,

@@ -7,6 +7,7 @@
 mod api;
 mod arguments;
 mod commands;
+mod credentials;
 mod doctor;
 mod failure;
 mod follow;
@@ -102,6 +103,11 @@ fn run(arguments: Arguments, clean_up: &CleanUp) -> Result<(), Failure> {
             since,
             count,
         } => context.events(&types, &eps, since, count),
-        Command::Doctor { coap, offline } => context.doctor(&coap, offline),
+        Command::Credentials { action } => context.credentials(action),
+        Command::Doctor {
+            coap,
+            coaps,
+            offline,
+        } => context.doctor(&coap, &coaps, offline),
     }
 }

@@ -448,3 +448,137 @@ fn the_token_never_shows() {
     let run = common::Run::from(output).ends(1, &["http.request"]);
     assert!(!run.stderr.contains("secret"), "{}", run.stderr);
 }
+
+fn lamp() -> Json {
+    json!({"ep": "lamp", "mode": "psk", "identity": "lamp-key", "key_length": 8, "also": [],
+        "warnings": ["the key has only 8 bytes"]})
+}
+
+#[test]
+fn credentials_are_listed_and_shown() {
+    let list = json!({"items": [lamp()], "next": null});
+    let script = vec![("GET /api/v1/security?limit=500&q=la", Answer::json(&list))];
+    let table = ["credentials", "list", "--filter", "la", "-o", "table"];
+    let listed = run(&table, script).ends(0, &[]);
+    assert!(
+        listed
+            .stdout
+            .contains("lamp      psk   lamp-key (key of 8 bytes)"),
+        "{}",
+        listed.stdout
+    );
+    let script = vec![(
+        "GET /api/v1/devices/lamp/credentials",
+        Answer::json(&lamp()),
+    )];
+    let shown = run(&["credentials", "get", "lamp", "-o", "table"], script);
+    let shown = shown.ends(0, &["warning: the key has only 8 bytes"]);
+    assert_eq!(shown.stdout, "lamp: psk lamp-key (key of 8 bytes)\n");
+    let script = vec![("DELETE /api/v1/devices/a%2Fb/credentials", Answer::done())];
+    run(&["credentials", "remove", "a/b"], script).ends(0, &["removed"]);
+}
+
+/// A key comes by a file or by standard input, and is in no output.
+#[test]
+fn credentials_are_set_for_each_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (key, der) = (
+        file("key", b"hex:c0ffee11\nmore\n"),
+        file("der", b"\x30\x80\xff"),
+    );
+    let pem = file("pem", b"-----BEGIN PUBLIC KEY-----\n");
+    let put = "PUT /api/v1/devices/lamp/credentials";
+    for (arguments, body) in [
+        (
+            &["psk", "--identity", "lamp-key", "--key-file", &key][..],
+            r#"{"identity":"lamp-key","key":"hex:c0ffee11","mode":"psk"}"#,
+        ),
+        (
+            &["psk", "--key-file", &key],
+            r#"{"key":"hex:c0ffee11","mode":"psk"}"#,
+        ),
+        (
+            &["rpk", "--public-key", &der],
+            r#"{"mode":"rpk","public_key":"hex:3080ff"}"#,
+        ),
+        (
+            &["rpk", "--public-key", &pem],
+            r#"{"mode":"rpk","public_key":"-----BEGIN PUBLIC KEY-----\n"}"#,
+        ),
+        (
+            &["x509", "--name", "gate"],
+            r#"{"mode":"x509","name":"gate"}"#,
+        ),
+        (&["x509"], r#"{"mode":"x509"}"#),
+        (&["nosec"], r#"{"mode":"nosec"}"#),
+    ] {
+        let arguments: Vec<&str> = ["credentials", "set", "lamp"]
+            .iter()
+            .chain(arguments)
+            .copied()
+            .collect();
+        let line = format!("{put} {body}");
+        let set = run(&arguments, vec![(&line, Answer::json(&lamp()))]);
+        let set = set.ends(0, &["are set"]);
+        assert!(!format!("{}{}", set.stdout, set.stderr).contains("c0ffee11"));
+    }
+    let line = format!(r#"{put} {{"key":"text:from stdin","mode":"psk"}}"#);
+    let arguments = ["credentials", "set", "lamp", "psk", "--key-file", "-"];
+    run_with_input(
+        &arguments,
+        "text:from stdin\n",
+        vec![(&line, Answer::json(&lamp()))],
+    )
+    .ends(0, &[]);
+    let taken = json!({"title": "Somebody else has it", "code": "credential_taken", "field": "identity",
+        "detail": "PSK identity \"lamp-key\" is taken by endpoint \"meter\"", "hint": "choose another one"});
+    let line = format!(r#"{put} {{"mode":"x509"}}"#);
+    run(
+        &["credentials", "set", "lamp", "x509"],
+        vec![(&line, Answer::problem("409 Conflict", &taken))],
+    )
+    .ends(
+        1,
+        &[
+            "taken by endpoint \"meter\"",
+            "choose another one",
+            "field: identity",
+        ],
+    );
+    run(
+        &["credentials", "set", "lamp", "psk", "--key-file", "no/such"],
+        vec![],
+    )
+    .ends(2, &["cannot read no/such"]);
+}
+
+#[test]
+fn a_drawn_key_is_printed_with_its_commands() {
+    let mut drawn = lamp();
+    drawn["key"] = "hex:a1b2".into();
+    drawn["commands"] =
+        json!([{"tool": "Leshan", "command": "java -jar leshan-demo-client.jar -i lamp"}]);
+    let line =
+        r#"POST /api/v1/devices/lamp/credentials:generate {"identity":"lamp-key","length":32}"#;
+    let arguments = [
+        "credentials",
+        "generate",
+        "lamp",
+        "--identity",
+        "lamp-key",
+        "--length",
+        "32",
+        "-o",
+        "table",
+    ];
+    let told = run(&arguments, vec![(line, Answer::json(&drawn))]).ends(0, &["never again"]);
+    assert_eq!(
+        told.stdout,
+        "identity      lamp-key\nkey           hex:a1b2\nLeshan        java -jar leshan-demo-client.jar -i lamp\n"
+    );
+}
