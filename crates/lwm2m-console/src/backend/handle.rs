@@ -628,56 +628,6 @@ fn event(handle: &Handle, event: &ServerEvent) -> Event {
             "detail": detail,
             "duration_s": took.as_secs_f64(),
         })),
-        EventKind::SessionOpened {
-            identity,
-            address,
-            suite,
-            resumed,
-            connection_id,
-            ..
-        } => Data::Other(json!({
-            "mode": identity.mode(),
-            "identity": identity.endpoint(),
-            "address": address.to_string(),
-            "suite": suite.to_string(),
-            "resumed": resumed,
-            "connection_id": connection_id,
-        })),
-        EventKind::SessionMoved {
-            identity, from, to, ..
-        } => Data::Other(json!({
-            "mode": identity.mode(),
-            "identity": identity.endpoint(),
-            "from": from.to_string(),
-            "to": to.to_string(),
-        })),
-        EventKind::SessionClosed {
-            identity,
-            address,
-            reason,
-            detail,
-            ..
-        } => Data::Other(json!({
-            "mode": identity.mode(),
-            "identity": identity.endpoint(),
-            "address": address.to_string(),
-            "reason": reason,
-            "detail": detail,
-        })),
-        EventKind::HandshakeFailed {
-            address,
-            reason,
-            detail,
-            untold,
-            ..
-        } => Data::Other(json!({
-            "address": address.to_string(),
-            "reason": reason,
-            "detail": detail,
-            "untold": untold,
-        })),
-        EventKind::SecurityReloaded { changed, .. } => Data::Other(json!({ "changed": changed })),
-        EventKind::SecurityRefused { detail, .. } => Data::Other(json!({ "detail": detail })),
         _ => Data::Other(json!({})),
     };
     Event {
