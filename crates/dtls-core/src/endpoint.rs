@@ -315,7 +315,7 @@ impl Endpoint {
             return None;
         }
         let session = self.slab.session(peer.slot())?;
-        session.extra.as_ref()?.resumption.clone()
+        session.extra.as_ref()?.resumption.as_deref().cloned()
     }
 
     /// Notes that a restored session's peer proved to be fresh.

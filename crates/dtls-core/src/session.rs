@@ -45,7 +45,8 @@ pub(crate) const PROVEN: u32 = u32::MAX;
 #[derive(Default)]
 pub(crate) struct Extra {
     pub(crate) linger: Option<Linger>,
-    pub(crate) resumption: Option<Resumption>,
+    /// Of clients; servers, which have many sessions, keep it in their cache.
+    pub(crate) resumption: Option<Box<Resumption>>,
     /// What a path check sent, and waits to see again.
     pub(crate) challenge: Option<[u8; 8]>,
 }
@@ -83,13 +84,15 @@ impl Session {
             });
         let resumption = (machine.role == Role::Client
             && !machine.session_id.as_slice().is_empty())
-        .then(|| Resumption {
-            session_id: machine.session_id,
-            suite: machine.suite,
-            extended_master_secret: machine.extended_master_secret,
-            server_name: machine.server_name.clone(),
-            master: machine.master.clone(),
-            identity: identity.clone(),
+        .then(|| {
+            Box::new(Resumption {
+                session_id: machine.session_id,
+                suite: machine.suite,
+                extended_master_secret: machine.extended_master_secret,
+                server_name: machine.server_name.clone(),
+                master: machine.master.clone(),
+                identity: identity.clone(),
+            })
         });
         let extra = (linger.is_some() || resumption.is_some()).then(|| {
             Box::new(Extra {
@@ -148,5 +151,7 @@ mod tests {
     #[test]
     fn a_session_is_small() {
         assert!(size_of::<Session>() <= 216, "{}", size_of::<Session>());
+        // In the first minutes, and many connect at the same time.
+        assert!(size_of::<Extra>() <= 120, "{}", size_of::<Extra>());
     }
 }
