@@ -354,8 +354,14 @@ async fn the_operator_learns_what_was_wrong_and_the_device_does_not() {
         assert!(!device.connect(suites).await);
         told.push(
             next(&mut events, |event| match &event.kind {
-                EventKind::HandshakeFailed { reason, detail, .. } => {
-                    Some((*reason, detail.clone()))
+                EventKind::HandshakeFailed {
+                    reason,
+                    detail,
+                    hint,
+                    ..
+                } => {
+                    let hint = hint.as_deref().unwrap_or_default();
+                    Some((*reason, format!("{detail}; {hint}")))
                 }
                 _ => None,
             })
