@@ -35,7 +35,7 @@ export function mount(main, to) {
   put(main,
     h("div", { class: "page-head" },
       h("div", {}, h("h1", { tabindex: "-1" }, "Security"), count),
-      h("div", { class: "row" },
+      h("div", { class: "row tools" },
         h("div", { class: "search" }, icon("search"), input, h("kbd", { "aria-hidden": "true" }, "/")),
         button("Generate a key", { glyph: "key", onclick: () => generateDialog() }),
         button("Add", { glyph: "plus", class: "primary", "aria-label": "Add credentials", onclick: () => editDialog() }))),
@@ -154,7 +154,7 @@ export function mount(main, to) {
     const fields = {
       psk: [
         field("Identity", { field: "identity", value: known?.identity ?? "", help: "What the device sends as its name; the endpoint name if left empty." }),
-        field("Key", { field: "key", type: "password", help: "hex:…, base64:… or text:…. It is not shown again." }),
+        field("Key", { field: "key", type: "password", help: "hex:…, base64:… or text:…; it is not shown again." }),
       ],
       rpk: [area("Public key", { field: "public_key", value: known?.public_key ?? "", help: "PEM, or hex:… or base64:… of the SubjectPublicKeyInfo." })],
       x509: [field("Name in the certificate", { field: "name", value: known?.name ?? "", help: "Common name or alternative name; the endpoint name if left empty. The certificate must come from a trusted authority." })],
@@ -206,14 +206,14 @@ export function mount(main, to) {
   }
 
   function showKey({ ep, identity, key, commands }) {
-    const labelled = (label, text) => h("div", { class: "field" }, h("span", { class: "label" }, label), command(text, { secret: true, what: label }));
+    const secret = (label, text) => h("div", { class: "field" }, h("span", { class: "label" }, label), command(text, { secret: true, what: label }));
     dialog({
       title: `Key of ${ep}`,
       subtitle: "It is shown now and never again",
       body: [
-        labelled("Identity", identity), labelled("Key", key),
+        secret("Identity", identity), secret("Key", key),
         commands.length > 0 && h("h3", {}, "Ready to paste"),
-        commands.map((one) => labelled(one.tool, one.command)),
+        commands.map((one) => secret(one.tool, one.command)),
         commands.length === 0 && h("p", { class: "muted" }, "No address of this server speaks DTLS at the moment."),
       ],
       action: "I have kept it",

@@ -549,6 +549,116 @@ async fn objects_server_theme_and_logout() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn credentials_from_the_first_key_to_a_failed_handshake() {
+    with_browser(Fake::live().secured(), |browser, fake, url| {
+        log_in(browser, url);
+        browser.wait("document.getElementById('live-text').textContent === 'Live'");
+        browser.click("Security");
+        browser.see("No credentials yet");
+        browser.photograph("security-empty");
+
+        // A key that the server draws is shown once, with commands.
+        browser.click("Generate a key");
+        browser.click("Generate");
+        browser.see("The endpoint name is missing");
+        browser.fill("dialog [data-field=ep]", "lamp");
+        browser.fill("dialog [data-field=identity]", "lamp-key");
+        browser.photograph("dialog-generate");
+        browser.click("Generate");
+        browser.see("It is shown now and never again");
+        let key = browser.wait("[...document.querySelectorAll('dialog code')].map(one => one.textContent).find(text => text.startsWith('hex:'))");
+        let key = key.as_str().unwrap().strip_prefix("hex:").unwrap().to_owned();
+        assert_eq!(key.len(), 32);
+        for tool in ["lwm2m-client", "Anjay", "libcoap", "Leshan"] {
+            browser.see(tool);
+        }
+        browser.see("coaps://127.0.0.1:5684");
+        browser.photograph("dialog-key");
+        browser.click("I have kept it");
+        browser.wait("!document.querySelector('dialog')");
+        browser.see("1 endpoint");
+        browser.see("key of 16 bytes");
+        assert_eq!(browser.run(&format!("return document.documentElement.outerHTML.includes({})", json!(key))), false);
+
+        // Each mode; what cannot be says which field, and the dialog stays.
+        browser.click("Add credentials");
+        browser.fill("dialog [data-field=ep]", "meter");
+        browser.fill("dialog [data-field=identity]", "lamp-key");
+        browser.fill("dialog [data-field=key]", "hex:a1b2c3d4e5f60718293a4b5c6d7e8f90");
+        browser.click("Save");
+        browser.see("is taken by endpoint");
+        browser.wait("document.activeElement.dataset.field === 'identity' && document.activeElement.getAttribute('aria-invalid') === 'true'");
+        browser.fill("dialog [data-field=identity]", "");
+        browser.fill("dialog [data-field=key]", "a1b2c3d4");
+        browser.click("Save");
+        browser.see("It could be hex (4 bytes), base64 (6 bytes) or text (8 bytes)");
+        browser.photograph("dialog-credentials");
+        browser.fill("dialog [data-field=key]", "hex:a1b2c3d4");
+        browser.click("Save");
+        browser.see("The key has only 4 bytes");
+        let key = fake_public_key();
+        for (ep, mode, fill) in [("pump", "rpk", Some(("public_key", key.as_str()))), ("gate", "x509", Some(("name", "gate.example"))), ("test", "nosec", None)] {
+            browser.click("Add credentials");
+            browser.fill("dialog [data-field=ep]", ep);
+            browser.run(&format!("document.querySelector('dialog input[value={mode}]').click()"));
+            if let Some((field, text)) = fill {
+                browser.fill(&format!("dialog [data-field={field}]"), text);
+            }
+            browser.photograph(&format!("dialog-{mode}"));
+            browser.click("Save");
+            browser.wait("!document.querySelector('dialog')");
+            browser.wait(&format!("[...document.querySelectorAll('tbody a')].some(one => one.textContent === '{ep}')"));
+        }
+        browser.see("5 endpoints");
+        browser.photograph("security");
+        browser.click("Edit gate");
+        browser.wait("document.querySelector('dialog [data-field=ep]').readOnly && document.querySelector('dialog [data-field=name]').value === 'gate.example'");
+        browser.click("Cancel");
+        browser.wait("document.activeElement.getAttribute('aria-label') === 'Edit gate'");
+        browser.click("Remove the credentials of test");
+        browser.click("Remove");
+        browser.see("4 endpoints");
+        browser.fill("#security-search", "lam");
+        browser.wait("location.hash === '#/security?q=lam'");
+        browser.see("1 endpoint");
+
+        // Who fails stands here with a near miss.
+        fake.emit(None, "handshake.failed", Data::Other(json!({
+            "address": "192.0.2.7:40000", "reason": "unknown_psk_identity", "untold": 3,
+            "detail": "no device has this PSK identity (identity \"Lamp-Key\")",
+            "hint": "the identity differs from \"lamp-key\" of endpoint \"lamp\" only by case",
+        })));
+        browser.see("Failed handshakes");
+        browser.see("only by case");
+        browser.see("and 3 more");
+        browser.photograph("security-failed");
+
+        // A device with a padlock, and the server's identity.
+        fake.register_at("lamp", SystemTime::now());
+        fake.secure("lamp");
+        fake.register_at("plain", SystemTime::now());
+        browser.run("location.hash = '#/devices'");
+        browser.see("PSK");
+        browser.see("NoSec");
+        browser.photograph("devices-secured");
+        browser.run("location.hash = '#/devices/lamp'");
+        browser.see("TLS_PSK_WITH_AES_128_CCM_8");
+        browser.run("location.hash = '#/server'");
+        browser.see("no authority is trusted: --trust DIR");
+        browser.see("-----BEGIN PUBLIC KEY-----");
+        browser.photograph("server-secured");
+    })
+    .await;
+}
+
+/// Some public key as PEM.
+fn fake_public_key() -> String {
+    let pem = include_bytes!("server.pem");
+    let certificates = lwm2m_identity::material::read(pem).unwrap().certificates();
+    certificates.unwrap()[0].public_key().to_pem()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn m07_a_device_cannot_put_markup_into_the_page() {
     let fake = Fake::new();
     let nasty = [
