@@ -40,5 +40,5 @@ leaf() {
   for name in ca server client other stranger; do openssl x509 -in "$name.pem" -outform DER -out "$name.der"; done
 } 2>openssl.log || { cat openssl.log >&2; exit 1; }
 printf device-1 >psk.identity
-printf 000102030405060708090a0b0c0d0e0f >psk.key
+openssl rand -hex 16 | tr -d '\n' >psk.key
 echo "device-1:$(cat psk.key)" >psk.passwd

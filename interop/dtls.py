@@ -16,7 +16,7 @@ from harness import Program, free_port, wait_bound
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECONDS = 10
-IDENTITY, KEY = "device-1", "000102030405060708090a0b0c0d0e0f"
+IDENTITY = "device-1"
 
 PSK = ["psk-ccm8", "psk-ccm", "psk-gcm", "psk-cbc"]
 ECDHE_PSK = ["ecdhe-psk-cbc"]
@@ -40,6 +40,11 @@ class Judge:
 
     def file(self, name):
         return os.path.join(self.credentials, name)
+
+    def key(self):
+        """The pre-shared key in hexadecimal."""
+        with open(self.file("psk.key")) as file:
+            return file.read()
 
     def present(self):
         raise NotImplementedError
@@ -86,12 +91,12 @@ class OpenSsl(Judge):
         words = ["-dtls1_2", "-cipher", self.ciphers[suite] + ":@SECLEVEL=0"]
         words += ["-mtu", str(mtu)] if mtu else []
         if "psk" in suite:
-            return words + ["-psk_identity", identity, "-psk", key]
+            return words + ["-psk_identity", identity, "-psk", key or self.key()]
         who = who or role
         words += ["-cert", self.file(f"{who}.pem"), "-key", self.file(f"{who}.key"), "-CAfile", self.file("ca.pem")]
         return words + ["-verify_return_error"]
 
-    def server(self, port, suite, who=None, key=KEY, identity=IDENTITY, mtu=None, cookie=True, more=()):
+    def server(self, port, suite, who=None, key=None, identity=IDENTITY, mtu=None, cookie=True, more=()):
         # With cookies it takes its own first time-out for the end, and in any case it serves one client.
         words = ["openssl", "s_server", "-port", str(port), "-quiet", *(["-listen"] if cookie else [])]
         words += self.common(suite, "server", who, key, identity, mtu)
@@ -100,7 +105,7 @@ class OpenSsl(Judge):
         wait_bound(port)
         return program
 
-    def client(self, port, suite, who=None, key=KEY, identity=IDENTITY, mtu=None, more=(), wait=True):
+    def client(self, port, suite, who=None, key=None, identity=IDENTITY, mtu=None, more=(), wait=True):
         words = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}"]
         words += self.common(suite, "client", who, key, identity, mtu)
         if "psk" not in suite:
@@ -159,10 +164,10 @@ class GnuTls(Judge):
         wait_bound(port)
         return program
 
-    def client(self, port, suite, who=None, key=KEY, identity=IDENTITY, mtu=None, flags="", more=(), wait=True):
+    def client(self, port, suite, who=None, key=None, identity=IDENTITY, mtu=None, flags="", more=(), wait=True):
         words = ["gnutls-cli", "-p", str(port), *self.common(suite, "client", who, mtu, flags)]
         if "psk" in suite:
-            words += ["--pskusername", identity, "--pskkey", key]
+            words += ["--pskusername", identity, "--pskkey", key or self.key()]
         elif suite.startswith("x509"):
             words += ["--verify-hostname", "localhost", "--sni-hostname", "localhost"]
         else:

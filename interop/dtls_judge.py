@@ -4,42 +4,21 @@ Usage: dtls_judge.py TARGET [WORD...], where TARGET is the directory of what was
 words. Ends with "N passed, N failed, N skipped".
 """
 
-import concurrent.futures
 import contextlib
 import os
-import re
 import sys
 import tempfile
-import time
-import traceback
 
 import dtls
+import rows
 from dtls import ECDHE_PSK, PSK, RPK, X509, GnuTls, OpenSsl, Ours, Pion, Scandium, exchange
 from harness import Program, free_port
+from rows import row
 
 TARGET = sys.argv[1]
 FOLDER = dtls.credentials(TARGET)
 KINDS = {kind: kind(TARGET, FOLDER) for kind in (Ours, *dtls.FOREIGN)}
 OURS = KINDS[Ours]
-# Rows wait far more than they work.
-AT_ONCE = 16
-ROWS = []
-
-
-def row(*kinds, times=()):
-    """A row that needs these makes. With `times`, one row for each tuple of further arguments."""
-
-    def enter(function):
-        name = function.__name__.replace("_", " ")
-        for arguments in times or [()]:
-            words = [word.name if isinstance(word, type) else str(word) for word in arguments]
-            needed = [*kinds, *(word for word in arguments if isinstance(word, type))]
-            ROWS.append((" ".join([name, *words]), needed, lambda arguments=arguments: function(*arguments)))
-        return function
-
-    return enter
-
-
 def both_ways(kinds, *rest):
     """Ours as server, then as client."""
     return [(server, client, *rest) for kind in kinds for server, client in ((Ours, kind), (kind, Ours))]
@@ -374,30 +353,8 @@ def lossy(server, client, suite, seed):
         raise AssertionError("of 40 records none arrives")
 
 
-def run(name, needed, function):
-    for kind in needed:
-        if not KINDS[kind].present():
-            return "skipped", f"!! SKIPPED {name}: there is no {kind.name} ({kind.package})"
-    begun = time.monotonic()
-    try:
-        function()
-    except Exception:
-        return "failed", f"FAILED {name}\n{traceback.format_exc()}"
-    return "passed", f"ok {name} ({time.monotonic() - begun:.1f} s)"
-
-
-def main():
-    dtls.SECONDS = 50
-    words = sys.argv[2:]
-    rows = [row for row in ROWS if not words or any(re.search(word, row[0]) for word in words)]
-    counts = dict.fromkeys(("passed", "failed", "skipped"), 0)
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as workers:
-        for outcome, line in workers.map(lambda row: run(*row), rows):
-            counts[outcome] += 1
-            print(line, flush=True)
-    print("dtls: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
-    sys.exit(counts["failed"] != 0)
-
-
 if __name__ == "__main__":
-    main()
+    dtls.SECONDS = 50
+    import lwm2m_rows  # noqa: F401  its rows come after these
+
+    sys.exit(rows.run(KINDS, sys.argv[2:]))
