@@ -1,13 +1,14 @@
 //! A LwM2M client to run: flags and a config file in front of `lwm2m-client`, a console behind it.
 
 mod console;
+mod credentials;
 mod objects;
 mod options;
 mod simulate;
 
 use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
-use lwm2m_client::{Client, Event, Reason, StartError};
+use lwm2m_client::{Client, Event, Reason, SecurityFault, StartError};
 use lwm2m_model::path;
 use support::{Logging, exit};
 
@@ -25,6 +26,12 @@ async fn main() -> ExitCode {
     Logging::new(options.log)
         .of_endpoint(&options.endpoint)
         .start();
+    for line in &options.credentials.understood {
+        tracing::info!("credentials: {line}");
+    }
+    for line in &options.credentials.warnings {
+        tracing::warn!("credentials: {line}");
+    }
     let client = match start(&options).await {
         Ok(client) => client,
         Err(error) => {
@@ -48,7 +55,8 @@ async fn start(options: &Options) -> Result<Client, Failure> {
         .endpoint(options.endpoint.as_str())
         .lifetime(options.lifetime)
         .binding(options.binding)
-        .version(options.version);
+        .version(options.version)
+        .security(options.credentials.security.clone());
     for server in &options.servers {
         builder = builder.server(server.as_str());
     }
@@ -123,6 +131,25 @@ fn on_event(client: &Client, event: &Event) {
             let operation = operation.as_str();
             tracing::warn!(%server, operation, reason = reason.as_str(), "failed: {reason}");
         }
+        Event::Secured {
+            server,
+            suite,
+            resumed,
+            ..
+        } => tracing::info!(%server, %suite, resumed, "secured"),
+        Event::HandshakeFailed {
+            server,
+            failure,
+            again,
+            ..
+        } => {
+            let reason = &failure.reason;
+            tracing::warn!(%server, %reason, again, "handshake failed: {reason}");
+        }
+        Event::SessionLost { server, alert, .. } => match alert {
+            Some(alert) => tracing::warn!(%server, reason = %alert, "session lost"),
+            None => tracing::info!(%server, "session lost"),
+        },
         Event::Executed { server, path, .. } => {
             tracing::info!(%server, %path, "executed");
             if *path == path!(3, 0, 4) {
@@ -159,7 +186,9 @@ impl Failure {
     const fn code(&self) -> u8 {
         match self {
             Self::Object(_) => exit::USAGE,
-            Self::Start(StartError::Endpoint | StartError::Object { .. }) => exit::USAGE,
+            Self::Start(
+                StartError::Endpoint | StartError::Object { .. } | StartError::Security { .. },
+            ) => exit::USAGE,
             Self::Start(_) => exit::FAILED,
         }
     }
@@ -190,6 +219,8 @@ impl From<StartError> for Failure {
 const fn exit_code(reason: Reason) -> u8 {
     match reason {
         Reason::Refused(_) => exit::PEER,
+        Reason::Security(SecurityFault::NoAnswer) => exit::UNREACHABLE,
+        Reason::Security(_) => exit::SECURITY,
         Reason::NoAnswer | Reason::Reset | Reason::Unreachable => exit::UNREACHABLE,
         _ => exit::FAILED,
     }

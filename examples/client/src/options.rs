@@ -8,6 +8,8 @@ use lwm2m_model::{Lwm2mVersion, Version};
 use serde::Deserialize;
 use support::{LogFormat, read_file};
 
+use crate::credentials::{self, Credentials};
+
 /// Registers with a LwM2M server and behaves like a device.
 #[derive(Debug, Parser)]
 #[command(name = "lwm2m-client", version, after_help = EXAMPLES)]
@@ -39,6 +41,8 @@ struct Flags {
     /// TOML file with the same names as the flags, `_` for `-`
     #[arg(long, value_name = "FILE", env = "LWM2M_CLIENT_CONFIG")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    credentials: credentials::CredentialFlags,
 }
 
 /// The config file. A key that is none is an error, with its line.
@@ -53,6 +57,14 @@ struct File {
     objects: Option<Vec<u16>>,
     simulate: Option<bool>,
     log: Option<LogFormat>,
+    psk_identity: Option<String>,
+    psk_file: Option<PathBuf>,
+    key: Option<PathBuf>,
+    cert: Option<PathBuf>,
+    server_cert: Option<PathBuf>,
+    cert_usage: Option<u8>,
+    trust: Option<PathBuf>,
+    server_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,6 +85,7 @@ pub(crate) struct Options {
     pub(crate) objects: Vec<u16>,
     pub(crate) simulate: bool,
     pub(crate) log: LogFormat,
+    pub(crate) credentials: Credentials,
 }
 
 impl Options {
@@ -83,10 +96,12 @@ impl Options {
             None => File::default(),
             Some(path) => read_file(path).map_err(|error| UsageError(error.to_string()))?,
         };
-        Self::join(flags, file)
+        // Empty is what `VAR= lwm2m-client …` leaves: none.
+        let secret = std::env::var("LWM2M_PSK").ok();
+        Self::join(flags, file, secret.filter(|secret| !secret.is_empty()))
     }
 
-    fn join(flags: Flags, file: File) -> Result<Self, UsageError> {
+    fn join(flags: Flags, file: File, secret: Option<String>) -> Result<Self, UsageError> {
         let servers = match (flags.server, file.server) {
             (flags, None) if flags.is_empty() => vec!["coap://127.0.0.1:5683".into()],
             (flags, Some(OneOrMany::One(server))) if flags.is_empty() => vec![server],
@@ -107,12 +122,32 @@ impl Options {
             .ok_or_else(|| UsageError(format!("lwm2m: {version:?} is no version of LwM2M")))?;
         let parsed = Binding::parse(&binding);
         let legal = parsed.and_then(|parsed| parsed.check(version).map(|()| parsed));
+        let endpoint = flags
+            .endpoint
+            .or(file.endpoint)
+            .unwrap_or_else(|| "lwm2m-client".into());
+        let credentials = Credentials::resolve(
+            flags.credentials,
+            credentials::File {
+                psk_identity: file.psk_identity,
+                psk_file: file.psk_file,
+                key: file.key,
+                cert: file.cert,
+                server_cert: file.server_cert,
+                cert_usage: file.cert_usage,
+                trust: file.trust,
+                server_key: file.server_key,
+            },
+            secret,
+            &servers,
+            &endpoint,
+            first_line,
+        )
+        .map_err(UsageError)?;
         Ok(Self {
+            credentials,
             servers,
-            endpoint: flags
-                .endpoint
-                .or(file.endpoint)
-                .unwrap_or_else(|| "lwm2m-client".into()),
+            endpoint,
             lifetime: flags.lifetime.or(file.lifetime).unwrap_or(300),
             binding: legal
                 .map_err(|reason| UsageError(format!("binding {binding:?}: {reason}")))?,
@@ -122,6 +157,13 @@ impl Options {
             log: flags.log.or(file.log).unwrap_or_default(),
         })
     }
+}
+
+/// The first line of standard input; what follows is for the console.
+fn first_line() -> std::io::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line)
 }
 
 /// What the user wrote cannot be used.
@@ -138,12 +180,19 @@ const EXAMPLES: &str = "\
 Console (stdin): help, list, get, set, wait, register, update, deregister, disconnect, reconnect, quit.
 It ends with `quit` or Ctrl-D; when stdin is no terminal, its end leaves the client running.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the server, 4 no answer, 130 interrupted.
+Servers are coap://HOST (port 5683), or coaps://HOST (port 5684) with credentials. Keys and certificates are read from
+PEM, DER, hex and base64; Java key stores and PKCS#12 are not.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the server, 4 no answer, 5 security failed, 130 interrupted.
 
 Examples:
   lwm2m-client --server coap://127.0.0.1:5683 --endpoint sensor-1
   lwm2m-client --server coap://127.0.0.1:5683 --lifetime 60 --objects 3,3303 --simulate --log json
-  printf 'wait\\nset /3303/0/5700 21.5\\nupdate\\nquit\\n' | lwm2m-client --server coap://127.0.0.1:5683";
+  printf 'wait\\nset /3303/0/5700 21.5\\nupdate\\nquit\\n' | lwm2m-client --server coap://127.0.0.1:5683
+  lwm2m-client --server coaps://127.0.0.1:5684 --endpoint lamp --psk-file lamp.psk
+  printf 'hex:a1b2c3d4e5f60718293a4b5c6d7e8f90\\nwait\\nquit\\n' | lwm2m-client --server coaps://127.0.0.1:5684 --endpoint lamp --psk-identity lamp-key --psk-stdin
+  lwm2m-client --server coaps://127.0.0.1:5684 --endpoint pump --key pump.key --server-key server.pub
+  lwm2m-client --server coaps://127.0.0.1:5684 --endpoint gate --key gate.key --cert gate.pem --server-cert server.pem";
 
 #[cfg(test)]
 mod tests {
@@ -154,7 +203,7 @@ mod tests {
     fn options(flags: &[&str], file: &str) -> Result<Options, String> {
         let flags = Flags::try_parse_from([&["lwm2m-client"], flags].concat());
         let file: File = toml::from_str(file).map_err(|error| error.to_string())?;
-        Options::join(flags.map_err(|error| error.to_string())?, file)
+        Options::join(flags.map_err(|error| error.to_string())?, file, None)
             .map_err(|error| error.to_string())
     }
 

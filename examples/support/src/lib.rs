@@ -3,10 +3,12 @@
 
 mod file;
 mod log;
+mod material;
 mod stop;
 
 pub use file::{FileError, read_file};
 pub use log::{LogFormat, Logging};
+pub use material::{MaterialFileError, folder, material};
 pub use stop::{Stop, stopping};
 
 /// Exit codes of all programs.

@@ -1,0 +1,483 @@
+//! How devices prove who they are, and the server too: flags and files, into what the server runs with.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use clap::{Args, ValueEnum};
+use lwm2m_identity::NoSecPolicy;
+use lwm2m_identity::material::{Certificate, Validity};
+use lwm2m_server::dtls_ecdsa::{Anchors, Credentials, PrivateKey};
+use serde::Deserialize;
+use support::{MaterialFileError, folder, material};
+
+/// The flags.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Security")]
+pub(crate) struct Flags {
+    /// Listen here for CoAP over DTLS; may be given several times, or once as `off`
+    /// [default: 0.0.0.0:5684 and [::]:5684]
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        env = "LWM2M_COAPS",
+        value_delimiter = ','
+    )]
+    coaps: Vec<Listen>,
+    /// The server's private key (P-256; PEM, DER, hex or base64): devices may show raw public keys
+    #[arg(long, value_name = "FILE", env = "LWM2M_IDENTITY_KEY")]
+    identity_key: Option<PathBuf>,
+    /// The server's certificate and those that lead to an authority: devices may show certificates too
+    #[arg(long, value_name = "FILE", env = "LWM2M_IDENTITY_CERT")]
+    identity_cert: Option<PathBuf>,
+    /// Trust device certificates of the authorities in this folder or file
+    #[arg(long, value_name = "DIR", env = "LWM2M_TRUST")]
+    trust: Option<PathBuf>,
+    /// What devices have to prove, as TOML or JSON (*.json); read again when it changes
+    #[arg(long, value_name = "FILE", env = "LWM2M_SECURITY")]
+    security: Option<PathBuf>,
+    /// Who may come in without security: every device without a record, only those whose record says so, or nobody
+    /// but these [default: open]
+    #[arg(long, value_name = "open|known|off", env = "LWM2M_NOSEC")]
+    nosec: Option<NoSec>,
+    /// Connection ids, by which devices may change their address: on (8 bytes), off, or 4 to 16 bytes
+    /// [default: on]
+    #[arg(long, value_name = "on|off|N", env = "LWM2M_CID")]
+    cid: Option<Cid>,
+    /// Security sessions at most, in each shard; who was silent longest gives way [default: 1048576]
+    #[arg(long, value_name = "N", env = "LWM2M_MAX_SESSIONS")]
+    max_sessions: Option<usize>,
+    /// Handshakes under way at most, in each shard [default: 10000]
+    #[arg(long, value_name = "N", env = "LWM2M_MAX_HANDSHAKES")]
+    max_handshakes: Option<usize>,
+}
+
+/// The same in the configuration file.
+#[derive(Debug, Default)]
+pub(crate) struct File {
+    pub(crate) coaps: Option<Vec<SocketAddr>>,
+    pub(crate) identity_key: Option<PathBuf>,
+    pub(crate) identity_cert: Option<PathBuf>,
+    pub(crate) trust: Option<PathBuf>,
+    pub(crate) security: Option<PathBuf>,
+    pub(crate) nosec: Option<NoSec>,
+    pub(crate) cid: Option<String>,
+    pub(crate) max_sessions: Option<usize>,
+    pub(crate) max_handshakes: Option<usize>,
+}
+
+/// An address, or none.
+#[derive(Clone, Copy, Debug)]
+enum Listen {
+    Off,
+    At(SocketAddr),
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            _ => text
+                .parse()
+                .map(Self::At)
+                .map_err(|_| "an address with a port, such as 0.0.0.0:5684, or off".to_owned()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum NoSec {
+    /// Every device without a record
+    Open,
+    /// Devices whose record says so
+    Known,
+    /// The same, and others are told that it is off
+    Off,
+}
+
+/// Bytes of connection ids.
+#[derive(Clone, Copy, Debug)]
+struct Cid(u8);
+
+impl FromStr for Cid {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "on" => Ok(Self(8)),
+            "off" => Ok(Self(0)),
+            _ => match text.parse() {
+                Ok(bytes @ 4..=16) => Ok(Self(bytes)),
+                _ => Err("on, off, or 4 to 16 bytes".to_owned()),
+            },
+        }
+    }
+}
+
+/// What the server runs with.
+#[derive(Debug)]
+pub(crate) struct Security {
+    pub(crate) coaps: Vec<SocketAddr>,
+    /// Whether the addresses are the default ones, of which a missing family is forgiven.
+    pub(crate) coaps_is_default: bool,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) anchors: Anchors,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) nosec: NoSecPolicy,
+    pub(crate) connection_id: u8,
+    pub(crate) max_sessions: Option<usize>,
+    pub(crate) max_handshakes: Option<usize>,
+    /// How files were understood, in words without secrets.
+    pub(crate) understood: Vec<String>,
+    /// What works and should not stay so.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Security {
+    /// Flags before the file before the defaults; a run that ends by itself takes free ports of this machine.
+    pub(crate) fn resolve(flags: Flags, file: File, once: bool) -> Result<Self, String> {
+        let off = flags.coaps.iter().any(|one| matches!(one, Listen::Off));
+        let given: Vec<SocketAddr> = flags
+            .coaps
+            .iter()
+            .filter_map(|one| match one {
+                Listen::At(address) => Some(*address),
+                Listen::Off => None,
+            })
+            .collect();
+        if off && !given.is_empty() {
+            return Err("--coaps off and an address: leave one of them out".into());
+        }
+        let given = match (off, given.is_empty()) {
+            (true, _) => Some(Vec::new()),
+            (false, true) => file.coaps,
+            (false, false) => Some(given),
+        };
+        let cid = match (flags.cid, file.cid) {
+            (Some(cid), _) => cid,
+            (None, Some(text)) => text.parse().map_err(|error| format!("cid: {error}"))?,
+            (None, None) => Cid(8),
+        };
+        let mut made = Self {
+            coaps_is_default: given.is_none(),
+            coaps: given.unwrap_or_else(|| match once {
+                true => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
+                false => vec![
+                    SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5684)),
+                    SocketAddr::from((Ipv6Addr::UNSPECIFIED, 5684)),
+                ],
+            }),
+            credentials: None,
+            anchors: Anchors::default(),
+            file: flags.security.or(file.security),
+            nosec: match flags.nosec.or(file.nosec) {
+                None | Some(NoSec::Open) => NoSecPolicy::Open,
+                Some(NoSec::Known) => NoSecPolicy::Known,
+                Some(NoSec::Off) => NoSecPolicy::Off,
+            },
+            connection_id: cid.0,
+            max_sessions: flags.max_sessions.or(file.max_sessions),
+            max_handshakes: flags.max_handshakes.or(file.max_handshakes),
+            understood: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let key = flags.identity_key.or(file.identity_key);
+        let cert = flags.identity_cert.or(file.identity_cert);
+        made.identity(key.as_deref(), cert.as_deref())?;
+        if let Some(path) = flags.trust.or(file.trust) {
+            if cert.is_none() {
+                made.warnings.push(
+                    "--trust is for devices with certificates, and they come in only where the server has one too: add --identity-cert FILE".into(),
+                );
+            }
+            made.trust(&path)?;
+        }
+        Ok(made)
+    }
+
+    /// The server's own key and certificate: both, the key alone, or neither.
+    fn identity(&mut self, key: Option<&Path>, cert: Option<&Path>) -> Result<(), String> {
+        let Some(path) = key else {
+            return match cert {
+                None => Ok(()),
+                Some(_) => {
+                    Err("--identity-cert needs its private key: add --identity-key FILE".into())
+                }
+            };
+        };
+        let own = material(path)
+            .and_then(|reading| {
+                reading
+                    .private_key()
+                    .map_err(|error| MaterialFileError::of(path, error))
+            })
+            .map_err(|error| format!("--identity-key {error}"))?;
+        self.understood.push(format!("{}: {own}", path.display()));
+        if let Some(by) = lwm2m_identity::published::public_key(own.public_key().spki()) {
+            self.warnings.push(format!(
+                "{}: this key is published ({by}), so everybody has it",
+                path.display()
+            ));
+        }
+        let pkcs8 = own.to_pkcs8();
+        let usable = PrivateKey::from_der(&pkcs8)
+            .map_err(|error| format!("--identity-key {}: {error}", path.display()))?;
+        let Some(cert) = cert else {
+            self.credentials = Some(Credentials::raw_public_key(usable));
+            return Ok(());
+        };
+        let chain = material(cert)
+            .and_then(|reading| {
+                reading
+                    .certificates()
+                    .map_err(|error| MaterialFileError::of(cert, error))
+            })
+            .map_err(|error| format!("--identity-cert {error}"))?;
+        let leaf = chain.first().ok_or("--identity-cert: no certificate")?;
+        if leaf.public_key() != own.public_key() {
+            return Err(format!(
+                "{} is not the key of the certificate in {}: its public key has SHA-256 {}, the certificate's {}",
+                path.display(),
+                cert.display(),
+                own.public_key().fingerprint(),
+                leaf.public_key().fingerprint()
+            ));
+        }
+        for one in &chain {
+            self.certificate(cert, one);
+        }
+        let chain = chain.iter().map(|one| one.der().to_vec()).collect();
+        let credentials = Credentials::x509(usable, chain)
+            .map_err(|error| format!("--identity-cert {}: {error}", cert.display()))?;
+        self.credentials = Some(credentials.or_raw_public_key());
+        Ok(())
+    }
+
+    fn trust(&mut self, path: &Path) -> Result<(), String> {
+        let all = folder(path).map_err(|error| format!("--trust {error}"))?;
+        for one in &all {
+            self.certificate(path, one);
+        }
+        let ders: Vec<_> = all.iter().map(|one| one.der().clone()).collect();
+        self.anchors = Anchors::from_der(&ders)
+            .map_err(|error| format!("--trust {}: {error}", path.display()))?;
+        Ok(())
+    }
+
+    fn certificate(&mut self, path: &Path, one: &Certificate) {
+        self.understood.push(format!("{}: {one}", path.display()));
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let name = one.common_name().unwrap_or("without a name");
+        match one.validity(now.map_or(0, |since| since.as_secs())) {
+            Validity::Valid => {}
+            Validity::Expired => self.warnings.push(format!("{}: the certificate {name:?} has expired", path.display())),
+            Validity::NotYet => self.warnings.push(format!(
+                "{}: the certificate {name:?} is not valid yet; is the clock of this machine right?",
+                path.display()
+            )),
+        }
+    }
+
+    /// Into the server's configuration.
+    pub(crate) fn apply(&self, config: &mut lwm2m_server::Config) {
+        config.coaps.clone_from(&self.coaps);
+        config.registry.nosec = self.nosec;
+        let security = &mut config.security;
+        security.credentials.clone_from(&self.credentials);
+        security.anchors.clone_from(&self.anchors);
+        security.file.clone_from(&self.file);
+        security.connection_id = self.connection_id;
+        if let Some(sessions) = self.max_sessions {
+            security.dtls.sessions = sessions;
+        }
+        if let Some(handshakes) = self.max_handshakes {
+            security.dtls.handshakes = handshakes;
+        }
+    }
+}
+
+/// How a mode that is off can be had.
+pub(crate) fn flags_of(mode: &str) -> &'static str {
+    match mode {
+        "nosec" => "--coap ADDR:PORT, --nosec open",
+        "psk" => "--coaps ADDR:PORT",
+        "rpk" => "--identity-key FILE",
+        _ => "--identity-cert FILE, --identity-key FILE, --trust DIR",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        flags: Flags,
+    }
+
+    fn resolve(flags: &[&str]) -> Result<Security, String> {
+        let words = std::iter::once(&"server").chain(flags);
+        let program = Program::try_parse_from(words).map_err(|error| error.to_string())?;
+        Security::resolve(program.flags, File::default(), false)
+    }
+
+    fn files() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in [("key.pem", KEY), ("cert.pem", CERT), ("other.pem", OTHER)] {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        std::fs::write(
+            folder.path().join("store.jks"),
+            b"\xfe\xed\xfe\xed\0\0\0\x02",
+        )
+        .unwrap();
+        folder
+    }
+
+    #[test]
+    fn the_modes_follow_from_what_is_there() {
+        let files = files();
+        let at = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+        let plain = resolve(&[]).unwrap();
+        assert!(plain.credentials.is_none() && plain.coaps_is_default && plain.anchors.is_empty());
+        assert_eq!(
+            (
+                plain.coaps[0].port(),
+                plain.coaps[1].port(),
+                plain.connection_id
+            ),
+            (5684, 5684, 8)
+        );
+        let rpk = resolve(&["--identity-key", &at("key.pem")]).unwrap();
+        assert!(rpk.credentials.unwrap().chain().is_empty());
+        let both = [
+            "--identity-key",
+            &at("key.pem"),
+            "--identity-cert",
+            &at("cert.pem"),
+            "--trust",
+            &at("cert.pem"),
+        ];
+        let x509 = resolve(&both).unwrap();
+        assert_eq!(
+            (
+                x509.credentials.as_ref().unwrap().chain().len(),
+                x509.anchors.len()
+            ),
+            (1, 1)
+        );
+        assert!(
+            x509.understood[1].contains("CN \"lwm2m.example\""),
+            "{:?}",
+            x509.understood
+        );
+        assert!(!format!("{x509:?}").contains(SCALAR));
+        let off = resolve(&["--coaps", "off", "--cid", "off", "--nosec", "known"]).unwrap();
+        assert!(off.coaps.is_empty() && !off.coaps_is_default);
+        assert_eq!((off.connection_id, off.nosec), (0, NoSecPolicy::Known));
+        let limits = resolve(&[
+            "--max-sessions",
+            "7",
+            "--max-handshakes",
+            "5",
+            "--cid",
+            "12",
+        ])
+        .unwrap();
+        let mut config = lwm2m_server::Config::default();
+        limits.apply(&mut config);
+        let dtls = &config.security.dtls;
+        assert_eq!(
+            (
+                dtls.sessions,
+                dtls.handshakes,
+                config.security.connection_id
+            ),
+            (7, 5, 12)
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_the_repair() {
+        let files = files();
+        let at = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+        for (flags, told) in [
+            (
+                &["--identity-cert", &at("cert.pem")][..],
+                "add --identity-key FILE",
+            ),
+            (
+                &[
+                    "--identity-key",
+                    &at("other.pem"),
+                    "--identity-cert",
+                    &at("cert.pem"),
+                ],
+                "is not the key of the certificate",
+            ),
+            (
+                &["--identity-key", &at("cert.pem")],
+                "there is no private key in it",
+            ),
+            (
+                &["--identity-key", &at("store.jks")],
+                "keytool -importkeystore",
+            ),
+            (
+                &["--trust", &at("key.pem")],
+                "there is no certificate in it",
+            ),
+            (
+                &["--identity-key", "no/such"],
+                "--identity-key cannot read no/such",
+            ),
+            (&["--coaps", "off,127.0.0.1:1"], "leave one of them out"),
+            (&["--coaps", "5684"], "such as 0.0.0.0:5684, or off"),
+            (&["--cid", "3"], "4 to 16 bytes"),
+            (&["--nosec", "never"], "possible values: open, known, off"),
+        ] {
+            let error = resolve(flags).unwrap_err();
+            assert!(error.contains(told), "{flags:?}: {error}");
+        }
+    }
+
+    /// openssl ecparam -name prime256v1 -genkey -noout
+    const KEY: &str = "\
+-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEIMeJCwN1TRbePjCFdojLT+15ZZF74tXYLTS+hWJx2xRKoAoGCCqGSM49
+AwEHoUQDQgAECOBY638nhvOECmV2OPIkjfeiuSsa6mFhtqsx/vJNa16gAl7S1+nS
+dGP4fbeVK7/6RcSLoXk0k95wEJmCi5/PiA==
+-----END EC PRIVATE KEY-----
+";
+    /// openssl req -x509 -key key.pem -subj /CN=lwm2m.example -days 36500
+    const CERT: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBiDCCAS2gAwIBAgIUKMcSz/6u20JOmY1RkWV8+NxAPCswCgYIKoZIzj0EAwIw
+GDEWMBQGA1UEAwwNbHdtMm0uZXhhbXBsZTAgFw0yNjExMjkwMDA3MTFaGA8yMTI2
+MTEwNTAwMDcxMVowGDEWMBQGA1UEAwwNbHdtMm0uZXhhbXBsZTBZMBMGByqGSM49
+AgEGCCqGSM49AwEHA0IABAjgWOt/J4bzhApldjjyJI33orkrGuphYbarMf7yTWte
+oAJe0tfp0nRj+H23lSu/+kXEi6F5NJPecBCZgoufz4ijUzBRMB0GA1UdDgQWBBS7
+SLZ9YycBGDpZ1GUSThU+qScEwTAfBgNVHSMEGDAWgBS7SLZ9YycBGDpZ1GUSThU+
+qScEwTAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQCB633+5d7j
+fEaYn8IwIFtYIWSVcfhMC5wgp+fGv2a+rwIhANCGU4NJJQDTPAB4Pbk33w4nP0y9
+sQqyb9Y1mfgXEEKf
+-----END CERTIFICATE-----
+";
+    /// Another key.
+    const OTHER: &str = "\
+-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEIC6cjKjdk2sNLw6R2kfeo0bBQLfGnfr1P4jA3lEHrthmoAoGCCqGSM49
+AwEHoUQDQgAEMejtlupmBzRty3mLBDbABfx8UYdojoR5+NsLhaKH6067oGVuOpeR
+l1DZoI7q8qej5FZ0jmK9qOmuiHtYkWXZlg==
+-----END EC PRIVATE KEY-----
+";
+    /// The private number of the first.
+    const SCALAR: &str = "c7890b03754d16de3e30857688cb4fed7965917be2d5d82d34be856271db144a";
+}

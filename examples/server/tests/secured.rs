@@ -1,0 +1,267 @@
+//! The program with DTLS: what it tells at its start, and a device with a key from the API.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use lwm2m_client::{Client, Secret, ServerId};
+use serde_json::{Value as Json, json};
+
+const TOKEN: &str = "a-token-for-the-test";
+
+struct Program {
+    child: Child,
+    told: Vec<String>,
+    _rest: BufReader<ChildStdout>,
+    coaps: SocketAddr,
+    http: SocketAddr,
+}
+
+impl Program {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lwm2m-server"))
+            .args(["--coap", "127.0.0.1:0", "--coaps", "127.0.0.1:0"])
+            .args(["--http", "127.0.0.1:0"])
+            .args(arguments)
+            .env_clear()
+            .env("LWM2M_ADMIN_TOKEN", TOKEN)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut told = Vec::new();
+        while !told
+            .last()
+            .is_some_and(|line: &String| line.contains("Ctrl-C stops"))
+        {
+            let mut line = String::new();
+            assert_ne!(out.read_line(&mut line).unwrap(), 0, "{told:?}");
+            told.push(line);
+        }
+        let address = |scheme: &str| {
+            let rest = told
+                .iter()
+                .find_map(|line| Some(line.split_once(scheme)?.1));
+            let rest = rest.unwrap_or_else(|| panic!("{scheme} is told: {told:?}"));
+            let end = rest.find(|c: char| !"0123456789.:".contains(c));
+            rest[..end.unwrap_or(rest.len())].parse().unwrap()
+        };
+        Self {
+            coaps: address("coaps://"),
+            http: address("http://"),
+            child,
+            told,
+            _rest: out,
+        }
+    }
+
+    /// Status and JSON of a call to the API.
+    fn call(&self, method: &str, path: &str, body: Option<&Json>) -> (u16, Json) {
+        let body = body.map(Json::to_string).unwrap_or_default();
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        let head = format!(
+            "{method} /api/v1{path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.http,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head[9..12].parse().unwrap();
+        (status, serde_json::from_str(body).unwrap_or_default())
+    }
+
+    /// Follows the events until one of this type.
+    fn event(&self, wanted: &str) -> Json {
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        let head = format!(
+            "GET /api/v1/events?since=0&type={wanted} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\n\
+             Accept: application/x-ndjson\r\n\r\n",
+            self.http
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // Empty lines keep it alive, so a read alone would wait for ever.
+        let end = Instant::now() + Duration::from_secs(30);
+        let lines = BufReader::new(stream).lines().map(Result::unwrap);
+        let mut events = lines
+            .inspect(|_| assert!(Instant::now() < end, "no {wanted} in time"))
+            .filter_map(|line| serde_json::from_str::<Json>(&line).ok());
+        events.find(|event| event["type"] == wanted).unwrap()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn the_start_tells_modes_and_the_public_key() {
+    let plain = Program::start(&[]);
+    let told = plain.told.concat();
+    for line in [
+        "nosec      on: every device without a record",
+        "psk        on\n",
+        "rpk        off: the server has no key of its own (--identity-key FILE)",
+        "x509       off: the server has no key of its own (--identity-cert FILE, --identity-key FILE, --trust DIR)",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("server.key");
+    // RFC 9500 §2.3, testECCP256.
+    let pem = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIObLW92AqkWunJXowVR2Z5/+yVPBaFHnEedDk5WJxk/BoAoGCCqGSM49\n\
+               AwEHoUQDQgAEQiVI+I+3gv+17KN0RFLHKh5Vj71vc75eSOkyMsxFxbFsTNEMTLjV\n\
+               uKFxOelIgsiZJXKZNCX0FBmrfpCkKklCcg==\n-----END EC PRIVATE KEY-----\n";
+    std::fs::write(&key, pem).unwrap();
+    let own = Program::start(&["--identity-key", key.to_str().unwrap(), "--nosec", "off"]);
+    let told = own.told.concat();
+    for line in [
+        "nosec      off: nobody may come in without security",
+        "rpk        on\n",
+        "x509       off: the server has no certificate",
+        "x        422548f88fb782ffb5eca3744452c72a1e558fbd6f73be5e48e93232cc45c5b1",
+        "-----BEGIN PUBLIC KEY-----",
+        "base64   MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEQiVI+I+3gv+17KN0RFLHKh5Vj71v",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    assert!(!told.contains("e6cb5bdd80aa45ae9c95e8c15476679ffec953c16851e711e743939589c64fc1"));
+    let server = own.call("GET", "/server", None).1;
+    assert_eq!(server["security"]["nosec"], "off");
+    assert_eq!(
+        server["security"]["public_key"]["x"],
+        "422548f88fb782ffb5eca3744452c72a1e558fbd6f73be5e48e93232cc45c5b1"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_with_a_key_from_the_api() {
+    let program = Program::start(&[]);
+    let uri = format!("coaps://{}", program.coaps);
+    let (status, drawn) = program.call("POST", "/devices/lamp/credentials:generate", None);
+    assert_eq!((status, &drawn["mode"]), (200, &json!("psk")), "{drawn}");
+    let told = drawn["commands"][0]["command"].as_str().unwrap();
+    assert!(
+        told.contains(&format!("--server {uri} --endpoint lamp")),
+        "{told}"
+    );
+    let digits = drawn["key"].as_str().unwrap().strip_prefix("hex:").unwrap();
+    let key: Vec<u8> = (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect();
+
+    // A slip of the operator's shows, and to the device it looks like a wrong key.
+    let slip = Client::builder()
+        .endpoint("lamp")
+        .server(&uri)
+        .psk("LAMP", Secret::new(&key));
+    let slip = slip.start().await.unwrap();
+    let failed = program.event("handshake.failed");
+    assert_eq!(failed["data"]["reason"], "unknown_psk_identity", "{failed}");
+    assert!(
+        failed["data"]["hint"]
+            .as_str()
+            .unwrap()
+            .contains("only by case"),
+        "{failed}"
+    );
+    slip.stop().await;
+
+    let device = Client::builder()
+        .endpoint("lamp")
+        .server(&uri)
+        .psk("lamp", Secret::new(&key));
+    let device = device.start().await.unwrap();
+    device.registered(ServerId::new(1).unwrap()).await.unwrap();
+    let shown = program.call("GET", "/devices/lamp", None).1;
+    assert_eq!(
+        (&shown["security"], &shown["session"]["connection_id"]),
+        (&json!("psk"), &json!(true)),
+        "{shown}"
+    );
+    assert_eq!(shown["session"]["suite"], "TLS_PSK_WITH_AES_128_CCM_8");
+    let opened = program.event("session.opened");
+    assert_eq!(
+        (&opened["data"]["identity"], &opened["data"]["mode"]),
+        (&json!("lamp"), &json!("psk"))
+    );
+    assert_eq!(program.event("credential.set")["ep"], "lamp");
+
+    // Without its credential it is nobody, at once.
+    assert_eq!(
+        program.call("DELETE", "/devices/lamp/credentials", None).0,
+        204
+    );
+    program.event("credential.removed");
+    program.event("session.closed");
+    assert_eq!(program.event("registration.removed")["ep"], "lamp");
+    assert_eq!(program.call("GET", "/devices/lamp", None).0, 404);
+    for uri in ["/security", "/server", "/devices"] {
+        assert!(
+            !program
+                .call("GET", uri, None)
+                .1
+                .to_string()
+                .contains(digits)
+        );
+    }
+    device.stop().await;
+}
+
+#[test]
+fn a_security_file_is_read_and_its_faults_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("devices.toml");
+    std::fs::write(&path, "[[device]]\nendpoint = \"gate\"\nmode = \"x509\"\n").unwrap();
+    let path = path.to_str().unwrap();
+    let program = Program::start(&["--security", path, "--nosec", "known"]);
+    let known = program.call("GET", "/security", None).1;
+    assert_eq!(
+        (&known["items"][0]["ep"], &known["items"][0]["name"]),
+        (&json!("gate"), &json!("gate"))
+    );
+    std::fs::write(
+        path,
+        "[[device]]\nendpoint = \"gate\"\nmode = \"psk\"\nkey = \"a1b2c3d4\"\n",
+    )
+    .unwrap();
+    let refused = program.event("security.refused");
+    assert!(
+        refused["data"]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("line 4"),
+        "{refused}"
+    );
+    drop(program);
+    let output = Command::new(env!("CARGO_BIN_EXE_lwm2m-server"))
+        .args([
+            "--coap",
+            "127.0.0.1:0",
+            "--coaps",
+            "127.0.0.1:0",
+            "--security",
+            path,
+        ])
+        .env_clear()
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && told.contains("line 4") && told.contains("hex (4 bytes)"),
+        "{told}"
+    );
+}
