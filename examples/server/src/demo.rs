@@ -1,9 +1,10 @@
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use lwm2m_client::{Client, DeviceObject, LocationObject, TableObject, TemperatureObject};
+use lwm2m_client::{Client, DeviceObject, LocationObject, Secret, TableObject, TemperatureObject};
 use lwm2m_console::Token;
+use lwm2m_identity::{PskKey, Security};
 use lwm2m_model::{Lwm2mVersion, Models, Node, Path, Resource, ResourceValue, Value, path};
 use lwm2m_server::{CallOptions, EventKind, EventStream, Handle, StreamItem};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,6 +20,7 @@ pub(crate) struct Fleet {
 
 struct Simulated {
     endpoint: String,
+    is_secured: bool,
     client: Client,
     /// The value that the story reads first.
     value: Path,
@@ -34,7 +36,13 @@ const SENSOR_UNITS: u16 = 5701;
 /// Starts `count` devices of three kinds in turn.
 async fn start(count: u16, fleet: &mut Fleet, handle: &Handle) -> Result<(), Box<dyn Error>> {
     let info = handle.info();
-    let server = info.endpoints.first().ok_or("no server to register with")?;
+    let plain = info.endpoints.iter().find(|uri| uri.starts_with("coap://"));
+    let secured = info
+        .endpoints
+        .iter()
+        .zip(&info.addresses)
+        .find(|(uri, _)| uri.starts_with("coaps://"))
+        .map(|(_, address)| format!("coaps://{}", reachable(*address)));
     let models = Models::builtin();
     for number in 0..count {
         let (kind, value) = match number % 3 {
@@ -48,9 +56,17 @@ async fn start(count: u16, fleet: &mut Fleet, handle: &Handle) -> Result<(), Box
         };
         let builder = Client::builder()
             .endpoint(&endpoint)
-            .server(server)
             .lifetime(300)
             .object(facts(kind, number, &models)?);
+        let is_secured = secured.is_some() && (number % 3 == 1 || plain.is_none());
+        let builder = match (&secured, plain) {
+            (Some(server), _) if is_secured => {
+                let key = credential(&endpoint, handle).await?;
+                builder.server(server).psk(endpoint.as_bytes(), key)
+            }
+            (_, Some(server)) => builder.server(server),
+            _ => return Err("no server to register with".into()),
+        };
         let builder = match number % 3 {
             0 => builder.object(TemperatureObject::new().with_sensor(0, 21.4)),
             1 => builder.object(meter(&models)?),
@@ -63,11 +79,35 @@ async fn start(count: u16, fleet: &mut Fleet, handle: &Handle) -> Result<(), Box
         };
         fleet.devices.push(Simulated {
             endpoint,
+            is_secured,
             client: builder.start().await?,
             value,
         });
     }
     Ok(())
+}
+
+/// A key for this run alone: drawn here, kept in memory, told to nobody.
+async fn credential(endpoint: &str, handle: &Handle) -> Result<Secret, Box<dyn Error>> {
+    let mut key = [0; 16];
+    getrandom::fill(&mut key)
+        .map_err(|error| format!("the system gives no randomness: {error}"))?;
+    let security = Security::Psk {
+        identity: endpoint.as_bytes().to_vec().into(),
+        key: PskKey::new(&key)?,
+    };
+    handle.set_security(endpoint, &[security]).await?;
+    Ok(Secret::from(key.to_vec()))
+}
+
+/// Where a device on this machine finds a listener.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// Starts `count` devices, reads a value of each as soon as it is there, and sees one change.
@@ -88,6 +128,16 @@ pub(crate) async fn tell(
         let unit = unit(handle, device).await;
         let shown = show(device.value, &answer.node, &unit)?;
         println!("  ✓ {endpoint:<18} registered → {} = {shown}", device.value);
+        if device.is_secured {
+            let session = handle
+                .session(endpoint)
+                .ok_or_else(|| format!("{endpoint} registered without its security session"))?;
+            let id = match session.connection_id {
+                true => "with a connection id",
+                false => "without a connection id",
+            };
+            println!("  ✓ {endpoint:<18} secured    → {}, {id}", session.suite);
+        }
     }
     for device in &fleet.devices {
         fleet

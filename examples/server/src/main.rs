@@ -4,6 +4,7 @@
 mod demo;
 mod models;
 mod run;
+mod security;
 mod settings;
 
 use std::process::ExitCode;
@@ -29,6 +30,12 @@ fn main() -> ExitCode {
         // The story is told on standard output; what the log would add stands between its lines.
         (Some(_), None) => logging.quiet().start(),
         _ => logging.start(),
+    }
+    for line in &settings.security.understood {
+        tracing::info!(event = "security.read", "{line}");
+    }
+    for line in &settings.security.warnings {
+        tracing::warn!(event = "security.warning", "{line}");
     }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

@@ -5,6 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use lwm2m_console::{ConsoleConfig, ServeLimits, Token, router};
+use lwm2m_identity::NoSecPolicy;
+use lwm2m_identity::material::PublicKey;
 use lwm2m_model::Models;
 use lwm2m_server::{Config, Handle, Server, ServerInfo};
 use lwm2m_store::MemoryStore;
@@ -13,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::demo::{self, Fleet};
+use crate::security::flags_of;
 use crate::settings::Settings;
 
 /// Starts all parts, serves until told to stop, and stops in order; returns the exit code.
@@ -76,14 +79,14 @@ async fn demonstrate(
 async fn start(settings: &Settings, models: Arc<Models>) -> Result<Server, Box<dyn Error>> {
     let mut config = Config::default();
     config.coap.clone_from(&settings.coap);
-    if settings.coap_is_default {
-        config.coap.retain(|address| {
-            let had = std::net::UdpSocket::bind(SocketAddr::new(address.ip(), 0)).is_ok();
-            if !had {
-                tracing::info!(event = "listener.left_out", %address, reason = "this machine does not have the address");
-            }
-            had
-        });
+    settings.security.apply(&mut config);
+    for (addresses, is_default) in [
+        (&mut config.coap, settings.coap_is_default),
+        (&mut config.coaps, settings.security.coaps_is_default),
+    ] {
+        if is_default {
+            addresses.retain(had);
+        }
     }
     // Who reaches a loopback listener is on this machine: reasons may go over the wire.
     config.stack.explain_to_strangers =
@@ -93,9 +96,25 @@ async fn start(settings: &Settings, models: Arc<Models>) -> Result<Server, Box<d
     match Server::start(config, MemoryStore::new(), models).await {
         Err(lwm2m_server::StartError::Bind {
             address, source, ..
-        }) => Err(bind_error("--coap", address, &source)),
+        }) => {
+            let secured = settings.security.coaps.contains(&address);
+            let flag = if secured { "--coaps" } else { "--coap" };
+            Err(bind_error(flag, address, &source))
+        }
+        Err(lwm2m_server::StartError::SecurityFile(error)) => {
+            Err(format!("--security {error}").into())
+        }
         other => Ok(other?),
     }
+}
+
+/// Whether this machine has the address.
+fn had(address: &SocketAddr) -> bool {
+    let had = std::net::UdpSocket::bind(SocketAddr::new(address.ip(), 0)).is_ok();
+    if !had {
+        tracing::info!(event = "listener.left_out", %address, reason = "this machine does not have the address");
+    }
+    had
 }
 
 fn bind_error(flag: &str, address: SocketAddr, error: &io::Error) -> Box<dyn Error> {
@@ -127,13 +146,51 @@ fn announce(info: &ServerInfo, http: SocketAddr, token: Option<&str>) {
             "token"
         );
     }
-    for address in info
+    for (mode, off) in info.security.modes() {
+        match off {
+            None if mode == "nosec" => {
+                let who = match info.security.nosec {
+                    NoSecPolicy::Open => "every device without a record",
+                    _ => "devices whose record says so",
+                };
+                println!("  {mode:<10} on: {who}");
+            }
+            None => println!("  {mode:<10} on"),
+            Some(why) => println!("  {mode:<10} off: {why} ({})", flags_of(mode)),
+        }
+    }
+    if let Some(key) = &info.security.public_key {
+        identity(key);
+    }
+    let open = info
         .addresses
         .iter()
-        .filter(|address| !address.ip().is_loopback())
-    {
+        .zip(&info.endpoints)
+        .filter(|(address, uri)| uri.starts_with("coap://") && !address.ip().is_loopback());
+    for (address, _) in open {
         println!(
             "  !! {address} takes devices without security: anybody who reaches it can register"
         );
+    }
+}
+
+/// The server's public key in every form in which devices and tools want it; the private one is never told.
+fn identity(spki: &[u8]) {
+    let Ok(key) = PublicKey::from_spki(spki) else {
+        return;
+    };
+    println!(
+        "  {:<10} the server's public key ({})",
+        "identity",
+        key.algorithm()
+    );
+    println!("  {:<10} {}", "  hex", key.to_hex());
+    println!("  {:<10} {}", "  base64", key.to_base64());
+    if let Some((x, y)) = key.to_xy_hex() {
+        println!("  {:<10} {x}", "  x");
+        println!("  {:<10} {y}", "  y");
+    }
+    for line in key.to_pem().lines() {
+        println!("  {:<10} {line}", "");
     }
 }

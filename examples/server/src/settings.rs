@@ -7,6 +7,8 @@ use lwm2m_console::Token;
 use serde::Deserialize;
 use support::{FileError, LogFormat, read_file};
 
+use crate::security::{self, Security};
+
 /// The command line and the environment.
 #[derive(Debug, Parser)]
 #[command(
@@ -47,6 +49,8 @@ pub(crate) struct Arguments {
     /// Log lines as text or json
     #[arg(long, value_name = "FORMAT", env = "LWM2M_LOG")]
     log: Option<LogFormat>,
+    #[command(flatten)]
+    security: security::Flags,
 }
 
 const EXAMPLES: &str = "\
@@ -57,6 +61,10 @@ Examples:
       the same story, checked, on free ports
   lwm2m-server --coap 0.0.0.0:5683 --models ./ddf
       devices from everywhere, without security; own object definitions
+  lwm2m-server --nosec known --security devices.toml
+      devices prove who they are by pre-shared keys
+  lwm2m-server --identity-key server.key --identity-cert server.pem --trust ./authorities
+      raw public keys and certificates too
   LWM2M_ADMIN_TOKEN=$(cat token) lwm2m-server --http 127.0.0.1:9000 --log json";
 
 /// The configuration file: the same, all optional.
@@ -70,6 +78,15 @@ struct File {
     once: Option<bool>,
     admin_token_file: Option<PathBuf>,
     log: Option<LogFormat>,
+    coaps: Option<Vec<SocketAddr>>,
+    identity_key: Option<PathBuf>,
+    identity_cert: Option<PathBuf>,
+    trust: Option<PathBuf>,
+    security: Option<PathBuf>,
+    nosec: Option<security::NoSec>,
+    cid: Option<String>,
+    max_sessions: Option<usize>,
+    max_handshakes: Option<usize>,
 }
 
 /// What the program does.
@@ -86,6 +103,7 @@ pub(crate) struct Settings {
     pub(crate) token: Option<Token>,
     /// None when nobody chose: then a demonstration keeps its own log short.
     pub(crate) log: Option<LogFormat>,
+    pub(crate) security: Security,
 }
 
 /// Why the settings make no sense.
@@ -94,6 +112,7 @@ pub(crate) enum SettingsError {
     File(FileError),
     Token { source: String, why: String },
     OnceAlone,
+    Security(String),
 }
 
 impl fmt::Display for SettingsError {
@@ -101,6 +120,7 @@ impl fmt::Display for SettingsError {
         match self {
             Self::File(error) => write!(f, "{error}"),
             Self::Token { source, why } => write!(f, "{source}: {why}"),
+            Self::Security(why) => f.write_str(why),
             Self::OnceAlone => f.write_str("--once ends a demonstration: add --demo"),
         }
     }
@@ -131,7 +151,24 @@ impl Settings {
         let given = given.or(file.coap);
         // A run that ends by itself must not fail because a port is taken.
         let (coap_port, http_port) = if once { (0, 0) } else { (5683, 8080) };
+        let security = Security::resolve(
+            arguments.security,
+            security::File {
+                coaps: file.coaps,
+                identity_key: file.identity_key,
+                identity_cert: file.identity_cert,
+                trust: file.trust,
+                security: file.security,
+                nosec: file.nosec,
+                cid: file.cid,
+                max_sessions: file.max_sessions,
+                max_handshakes: file.max_handshakes,
+            },
+            once,
+        )
+        .map_err(SettingsError::Security)?;
         Ok(Self {
+            security,
             coap_is_default: given.is_none(),
             coap: given.unwrap_or_else(|| {
                 vec![

@@ -26,7 +26,7 @@ impl Program {
     fn start() -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_lwm2m-server"))
             .args(["--coap", "127.0.0.1:0", "--http", "127.0.0.1:0"])
-            .args(["--log", "json"])
+            .args(["--coaps", "127.0.0.1:0", "--log", "json"])
             .env_clear()
             .env("LWM2M_ADMIN_TOKEN", TOKEN)
             .env("RUST_LOG", "info,lwm2m_server=debug")
