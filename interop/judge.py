@@ -34,6 +34,8 @@ class Server(Program):
             f"{BINARIES}/lwm2m-server",
             "--coap",
             f"127.0.0.1:{self.coap}",
+            "--coaps",
+            "off",
             "--http",
             f"127.0.0.1:{http}",
             env={"LWM2M_ADMIN_TOKEN": TOKEN},
