@@ -541,7 +541,7 @@ impl Shared {
                             Some(mode) => EventKind::CredentialSet { mode },
                             None => EventKind::CredentialRemoved,
                         };
-                        tracing::info!(event = kind.name(), endpoint, mode);
+                        tracing::info!(event = kind.name(), ep = endpoint, mode);
                         self.hub.publish(Some(&endpoint), None, kind);
                     }
                 }
