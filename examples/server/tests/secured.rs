@@ -207,7 +207,11 @@ async fn a_device_with_a_key_from_the_api() {
     );
     program.event("credential.removed");
     program.event("session.closed");
-    assert_eq!(program.event("registration.removed")["ep"], "lamp");
+    let removed = program.event("registration.removed");
+    assert_eq!(
+        (&removed["ep"], &removed["data"]["reason"]),
+        (&json!("lamp"), &json!("revoked"))
+    );
     assert_eq!(program.call("GET", "/devices/lamp", None).0, 404);
     for uri in ["/security", "/server", "/devices"] {
         assert!(

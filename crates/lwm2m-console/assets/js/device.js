@@ -339,7 +339,7 @@ export function mount(main, to) {
       }
       if (type === "registration.created") announce("The device registered");
     } else if (type === "registration.removed" && cx.device) {
-      const words = { deregistered: "Left", expired: "Expired", replaced: "Replaced", admin: "Removed" };
+      const words = { deregistered: "Left", expired: "Expired", replaced: "Replaced", admin: "Removed", revoked: "Lost its credential" };
       if (event.data.reason === "replaced") return;
       gone = `${words[event.data.reason] ?? "Gone"} at ${formatClock(event.time)}`;
       drawHead();
