@@ -1,4 +1,4 @@
-/* libcoap as a server of GET /temp. Usage: server PORT */
+/* libcoap as a server of GET /temp. Usage: server PORT, or server PORT KEY for coaps with one key of every identity */
 #include <coap3/coap.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ static void get(coap_resource_t *resource, coap_session_t *session, const coap_p
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) return 2;
+  if (argc != 2 && argc != 3) return 2;
   coap_startup();
   coap_context_t *context = coap_new_context(NULL);
   coap_address_t address;
@@ -25,7 +25,10 @@ int main(int argc, char **argv) {
   address.addr.sin.sin_family = AF_INET;
   address.addr.sin.sin_port = htons((uint16_t)atoi(argv[1]));
   address.addr.sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (!context || !coap_new_endpoint(context, &address, COAP_PROTO_UDP)) return 1;
+  if (!context) return 1;
+  const char *key = argc == 3 ? argv[2] : NULL;
+  if (key && !coap_context_set_psk(context, NULL, (const uint8_t *)key, strlen(key))) return 1;
+  if (!coap_new_endpoint(context, &address, key ? COAP_PROTO_DTLS : COAP_PROTO_UDP)) return 1;
   int size = 4 << 20;
   /* The endpoint's socket is the highest descriptor open now: give it the room that others have. */
   for (int fd = 3; fd < 16; fd++) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);

@@ -9,6 +9,8 @@ use std::{
     ops::Range,
 };
 
+use bytes::Bytes;
+use coap_codec::{Code, ContentFormat, Request, Response};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, addr::SocketAddrArg as _, sendmmsg};
@@ -16,6 +18,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 /// The payload of every answer to GET: twelve bytes.
 pub const PAYLOAD: &[u8; 12] = b"{\"v\":22.500}";
+
+/// The key of every identity.
+pub const KEY: &[u8] = b"key of the load figures";
 
 /// Room for one datagram.
 pub const LEN: usize = 2048;
@@ -59,6 +64,16 @@ pub fn bind(port: u16) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
+/// The answer to a GET.
+pub fn answer(request: &Request) -> Response {
+    match request.options.as_options().uri_path().eq([Ok("temp")]) {
+        true => Response::new(Code::CONTENT)
+            .content_format(ContentFormat::TEXT)
+            .payload(Bytes::from_static(PAYLOAD)),
+        false => Response::new(Code::NOT_FOUND),
+    }
+}
+
 /// Reads many datagrams at once.
 #[derive(Debug)]
 pub struct Inbox {
@@ -88,7 +103,7 @@ impl Inbox {
     pub fn receive(
         &mut self,
         socket: &UdpSocket,
-        mut take: impl FnMut(SocketAddr, &[u8]),
+        mut take: impl FnMut(SocketAddr, &mut [u8]),
     ) -> io::Result<()> {
         let mut chunks = self.memory.chunks_mut(LEN);
         let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] =
@@ -106,9 +121,9 @@ impl Inbox {
             }
             Err(error) => return Err(error),
         };
-        for (meta, buffer) in self.meta.iter().zip(&buffers).take(count) {
-            let bytes = buffer.get(..meta.len).unwrap_or_default();
-            for datagram in bytes.chunks(meta.stride.max(1)) {
+        for (meta, buffer) in self.meta.iter().zip(&mut buffers).take(count) {
+            let bytes = buffer.get_mut(..meta.len).unwrap_or_default();
+            for datagram in bytes.chunks_mut(meta.stride.max(1)) {
                 take(meta.addr, datagram);
             }
         }

@@ -9,11 +9,9 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use coap_codec::{Code, ContentFormat, Response};
 use coap_endpoint::{Config, Endpoint, Event, PeerInfo, StrangerVerdict, answer_stranger};
 use sansio::{DatagramBuf, Instant, Peer};
-use servers::{Inbox, LEN, Mode, PAYLOAD, arguments, bind};
+use servers::{Inbox, LEN, Mode, answer, arguments, bind};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (mode, port) = arguments()?;
@@ -142,14 +140,7 @@ impl Server {
                 Event::Request {
                     exchange, request, ..
                 } => {
-                    let temp = request.options.as_options().uri_path().eq([Ok("temp")]);
-                    let response = match temp {
-                        true => Response::new(Code::CONTENT)
-                            .content_format(ContentFormat::TEXT)
-                            .payload(Bytes::from_static(PAYLOAD)),
-                        false => Response::new(Code::NOT_FOUND),
-                    };
-                    let _ = self.endpoint.respond(now, exchange, response);
+                    let _ = self.endpoint.respond(now, exchange, answer(&request));
                 }
                 Event::PeerIdle { peer, .. } => {
                     let (generation, address) = &mut self.addresses[peer.slot() as usize];
