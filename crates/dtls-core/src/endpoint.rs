@@ -338,11 +338,9 @@ impl Endpoint {
                     }
                 }
                 Timer::Linger(peer) => {
+                    let repeats = self.config.repeats;
                     if let Some(session) = self.slab.session_of(peer) {
-                        if let Some(extra) = &mut session.extra {
-                            extra.linger = None;
-                        }
-                        session.trim();
+                        session.end_linger(repeats);
                     }
                 }
             }

@@ -131,6 +131,24 @@ impl Session {
         self.extra.as_mut()?.linger.as_mut()
     }
 
+    /// The time of the last flight is over: it goes, or goes once it was sent for the first time.
+    pub(crate) fn end_linger(&mut self, repeats: u8) {
+        match self.linger() {
+            Some(linger) if linger.left > repeats => {
+                linger.left = 1;
+                linger.timer = None;
+            }
+            _ => self.drop_linger(),
+        }
+    }
+
+    pub(crate) fn drop_linger(&mut self) {
+        if let Some(extra) = &mut self.extra {
+            extra.linger = None;
+        }
+        self.trim();
+    }
+
     /// Drops what is not needed any more.
     pub(crate) fn trim(&mut self) {
         if let Some(extra) = &self.extra

@@ -277,3 +277,15 @@ fn a_session_that_a_fatal_alert_ended_is_not_resumed() {
     assert!(pair.server_peer().is_some_and(|peer| peer != server));
     assert_eq!(pair.server.stats().resumed, 0);
 }
+
+#[test]
+fn the_last_flight_goes_out_however_short_it_is_kept() {
+    let mut config = Config::default();
+    config.linger = Duration::ZERO;
+    let mut pair = Pair::seeded(1, Config::default(), config, Arc::new(Psk::server()));
+    pair.early_timeouts = true;
+    pair.connect(client(), Connect::default());
+    pair.run(Duration::from_secs(1));
+    assert!(pair.client_peer().is_some());
+    assert_eq!(pair.server.tables().timers, 0);
+}

@@ -135,6 +135,13 @@ impl Endpoint {
             &finished,
             out.get_mut(change..)?,
         )?;
+        if let Some(session) = self.slab.session_of(peer)
+            && session
+                .linger()
+                .is_some_and(|linger| linger.timer.is_none())
+        {
+            session.drop_linger();
+        }
         Some((path, change + written))
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Pair {
     pub(crate) sent: Vec<(Instant, bool, Vec<u8>)>,
     /// Judges each datagram (to the server?, number, bytes): `false` loses it.
     pub(crate) filter: Filter,
+    /// Whether deadlines are acted on before what is due is sent.
+    pub(crate) early_timeouts: bool,
     wire: VecDeque<(Instant, u64, bool, Path, Vec<u8>)>,
     rng: Rng,
     count: usize,
@@ -82,6 +84,7 @@ impl Pair {
             server_data: Vec::new(),
             sent: Vec::new(),
             filter: Box::new(|_, _, _| true),
+            early_timeouts: false,
             wire: VecDeque::new(),
             rng: rng(3),
             count: 0,
@@ -137,6 +140,9 @@ impl Pair {
     }
 
     fn drain(&mut self) {
+        if self.early_timeouts {
+            self.server.handle_timeout(self.now);
+        }
         loop {
             let mut quiet = true;
             let mut out = Vec::new();
