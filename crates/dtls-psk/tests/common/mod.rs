@@ -140,10 +140,10 @@ impl Pair {
     }
 
     fn drain(&mut self) {
-        if self.early_timeouts {
-            self.server.handle_timeout(self.now);
-        }
         loop {
+            if self.early_timeouts {
+                self.server.handle_timeout(self.now);
+            }
             let mut quiet = true;
             let mut out = Vec::new();
             for to_server in [true, false] {
