@@ -40,5 +40,7 @@ leaf() {
   for name in ca server client other stranger; do openssl x509 -in "$name.pem" -outform DER -out "$name.der"; done
 } 2>openssl.log || { cat openssl.log >&2; exit 1; }
 printf device-1 >psk.identity
-openssl rand -hex 16 | tr -d '\n' >psk.key
+# Letters, because libcoap takes a key as it is typed; the others want it in hexadecimal.
+openssl rand -hex 8 | tr -d '\n' >psk.text
+od -An -tx1 psk.text | tr -d ' \n' >psk.key
 echo "device-1:$(cat psk.key)" >psk.passwd

@@ -355,6 +355,8 @@ def lossy(server, client, suite, seed):
 
 if __name__ == "__main__":
     dtls.SECONDS = 50
-    import lwm2m_rows  # noqa: F401  its rows come after these
+    # Its rows come after these.
+    import lwm2m_rows
 
+    KINDS[lwm2m_rows.LibCoap] = lwm2m_rows.LibCoap(TARGET, FOLDER)
     sys.exit(rows.run(KINDS, sys.argv[2:]))

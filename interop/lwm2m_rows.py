@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import shutil
+import subprocess
 import sys
 
 import dtls
@@ -120,3 +122,71 @@ def our_server_manages_our_device(mode, ep):
             device.say("rebind")
             manages.change(23.5)
             manages.leaves()
+
+
+class LibCoap:
+    """libcoap's client with one of its two libraries below."""
+
+    name, package = "libcoap", "libcoap3-bin"
+
+    def __init__(self, target, credentials):
+        pass
+
+    def present(self):
+        return shutil.which("coap-client-gnutls") and shutil.which("coap-client-openssl")
+
+
+def libcoap(library, mode, *arguments):
+    def file(name):
+        return os.path.join(FOLDER, name)
+
+    with open(file("psk.text")) as text:
+        key = text.read()
+    credentials = {
+        "psk": ["-u", "device-1", "-k", key],
+        "rpk": ["-M", file("client.rpk")],
+        "x509": ["-c", file("client.pem"), "-j", file("client.key"), "-C", file("ca.pem")],
+    }[mode]
+    command = [f"coap-client-{library}", "-B", "20", *credentials, *arguments]
+    done = subprocess.run(command, capture_output=True, timeout=60)
+    return (done.stdout + done.stderr).decode(errors="replace")
+
+
+# By raw public key it comes only to a server that has nothing else: it asks for a certificate first, and then does not trust it.
+@row(LibCoap, times=[(library, *mode) for library in ("gnutls", "openssl") for mode in MODES if mode[0] != "rpk"])
+def libcoap_registers_on_our_server(library, mode, ep):
+    port = free_port()
+    with ours("server", port, FOLDER) as server:
+        server.expect("^ready", SECONDS)
+        uri = f"coaps://localhost:{port}"
+        links = ["-t", "40", "-e", "<%2f1%2f0>,<%2f3%2f0>"]
+        libcoap(library, mode, "-m", "post", *links, f"{uri}/rd?ep={ep}&lt=300&lwm2m=1.1&b=U")
+        location = server.expect(f"^registered {ep} (/rd/\\S+)", SECONDS).group(1)
+        # Each command is a session of its own; the identity is the same.
+        libcoap(library, mode, "-m", "post", f"{uri}{location}?lt=600")
+        server.expect(f"^updated {ep}", SECONDS)
+        # Somebody else's name is not given away by a good credential.
+        said = libcoap(library, mode, "-m", "post", *links, f"{uri}/rd?ep=another&lt=300&lwm2m=1.1&b=U")
+        assert "4.03" in said, said
+        libcoap(library, mode, "-m", "delete", f"{uri}{location}")
+        server.expect(f"^deregistered {ep}", SECONDS)
+
+
+@row(Scandium, times=MODES)
+def californium_registers_on_our_server(mode, ep):
+    port = free_port()
+    with ours("server", port, FOLDER) as server:
+        server.expect("^ready", SECONDS)
+        with leshan("coap", "client", port, FOLDER, f"{mode}-ccm8", "cid=6") as client:
+            client.expect("^ready", SECONDS)
+            client.say(f"post /rd?ep={ep}&lt=300&lwm2m=1.1&b=U </1/0>,</3/0>")
+            location = client.expect(r"^2\.01 \d+ /?(/rd/\S+)", SECONDS).group(1)
+            server.expect(f"^registered {ep}", SECONDS)
+            client.say(f"post {location}?lt=600")
+            client.expect(r"^2\.04", SECONDS)
+            server.expect(f"^updated {ep}", SECONDS)
+            client.say("post /rd?ep=another&lt=300&lwm2m=1.1&b=U </1/0>")
+            client.expect(r"^4\.03", SECONDS)
+            client.say(f"delete {location}")
+            client.expect(r"^2\.02", SECONDS)
+            server.expect(f"^deregistered {ep}", SECONDS)

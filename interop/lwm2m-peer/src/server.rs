@@ -65,7 +65,9 @@ async fn tell(events: &mut EventStream) {
         };
         let ep = event.endpoint.as_deref().unwrap_or("-");
         match &event.kind {
-            EventKind::RegistrationCreated { .. } => println!("registered {ep}"),
+            EventKind::RegistrationCreated { registration, .. } => {
+                println!("registered {ep} /rd/{}", registration.id());
+            }
             EventKind::RegistrationUpdated { .. } => println!("updated {ep}"),
             EventKind::RegistrationRemoved { reason, .. } => {
                 println!("deregistered {ep} {reason:?}");
