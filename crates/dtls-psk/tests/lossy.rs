@@ -187,3 +187,17 @@ fn a_resumption_survives_every_loss() {
         assert_eq!(pair.server_data, [(server, b"up".to_vec())]);
     }
 }
+
+#[test]
+fn a_first_hello_that_comes_twice_costs_one_datagram() {
+    let mut pair = Pair::new(Config::default());
+    pair.link.duplicate_percent = 100;
+    let mut hellos = 0;
+    pair.connect(client(), Connect::default());
+    pair.run(Duration::from_millis(500));
+    for (_, to_server, bytes) in &pair.sent {
+        hellos += usize::from(*to_server && bytes[0] == 22 && bytes[13] == 1);
+    }
+    // Each of the two verify requests comes twice as well.
+    assert_eq!(hellos, 2);
+}

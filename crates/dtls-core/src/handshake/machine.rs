@@ -298,7 +298,10 @@ impl Machine {
                 continue;
             }
             if self.incoming.is_old(&fragment) {
-                self.repeat();
+                // A second HelloVerifyRequest says that our first hello came twice, not that the second is lost.
+                if fragment.kind != kind::HELLO_VERIFY_REQUEST {
+                    self.repeat();
+                }
                 continue;
             }
             let paused = self.then.is_some();
