@@ -1,18 +1,17 @@
-//! Sessions and handshakes by number. It grows a block at a time, so growing copies nothing.
+//! Sessions and handshakes by number.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
-use sansio::Peer;
+use sansio::{Pages, Peer};
 
 use crate::handshake::Machine;
 use crate::session::Session;
 
 #[derive(Default)]
 pub(crate) struct Slab {
-    blocks: Vec<Box<[Slot]>>,
+    slots: Pages<Slot>,
+    /// The next free slot, plus one.
     free: u32,
-    used: u32,
 }
 
 pub(crate) struct Slot {
@@ -30,12 +29,10 @@ pub(crate) enum Entry {
     Session(Session),
 }
 
-const BLOCK: usize = 64;
-
 impl Slab {
     /// Slots there are, in use or not.
-    pub(crate) const fn capacity(&self) -> u32 {
-        self.used
+    pub(crate) fn capacity(&self) -> u32 {
+        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn insert(&mut self, entry: Entry) -> Option<Peer> {
@@ -136,26 +133,19 @@ impl Slab {
     }
 
     fn grow(&mut self) -> Option<u32> {
-        let number = self.used;
-        if usize::try_from(number).ok()? % BLOCK == 0 {
-            let mut block = Vec::new();
-            block.resize_with(BLOCK, || Slot {
-                generation: 0,
-                entry: Entry::Free(0),
-            });
-            self.blocks.push(block.into());
-        }
-        self.used = number.checked_add(1)?;
+        let number = u32::try_from(self.slots.len()).ok()?;
+        self.slots.push(Slot {
+            generation: 0,
+            entry: Entry::Free(0),
+        });
         Some(number)
     }
 
     fn slot(&self, number: u32) -> Option<&Slot> {
-        let number = usize::try_from(number).ok()?;
-        self.blocks.get(number / BLOCK)?.get(number % BLOCK)
+        self.slots.get(usize::try_from(number).ok()?)
     }
 
     fn slot_mut(&mut self, number: u32) -> Option<&mut Slot> {
-        let number = usize::try_from(number).ok()?;
-        self.blocks.get_mut(number / BLOCK)?.get_mut(number % BLOCK)
+        self.slots.get_mut(usize::try_from(number).ok()?)
     }
 }
