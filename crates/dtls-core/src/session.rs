@@ -84,16 +84,7 @@ impl Session {
             });
         let resumption = (machine.role == Role::Client
             && !machine.session_id.as_slice().is_empty())
-        .then(|| {
-            Box::new(Resumption {
-                session_id: machine.session_id,
-                suite: machine.suite,
-                extended_master_secret: machine.extended_master_secret,
-                server_name: machine.server_name.clone(),
-                master: machine.master.clone(),
-                identity: identity.clone(),
-            })
-        });
+        .then(|| Box::new(machine.resumption(&identity)));
         let extra = (linger.is_some() || resumption.is_some()).then(|| {
             Box::new(Extra {
                 linger,

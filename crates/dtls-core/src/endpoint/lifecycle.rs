@@ -8,7 +8,6 @@ use super::{Due, Endpoint, FATAL, Timer, own_cid, source};
 use crate::cid::Cid;
 use crate::handshake::Machine;
 use crate::record::{self, ContentType};
-use crate::resumption::Resumption;
 use crate::session::Session;
 use crate::slab::Entry;
 use crate::{
@@ -170,14 +169,7 @@ impl Endpoint {
             });
         }
         if role == Role::Server && !resumed && !machine.session_id.as_slice().is_empty() {
-            let resumption = Resumption {
-                session_id: machine.session_id,
-                suite: machine.suite,
-                extended_master_secret: machine.extended_master_secret,
-                server_name: machine.server_name.clone(),
-                master: machine.master.clone(),
-                identity: identity.clone(),
-            };
+            let resumption = machine.resumption(&identity);
             self.cache.insert(&self.config, now, resumption);
         }
         let unused_cid = if machine.connection_ids {

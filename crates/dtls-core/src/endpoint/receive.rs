@@ -218,7 +218,7 @@ impl Endpoint {
                 return None;
             };
             return match self.slab.entry(number) {
-                Some(Entry::Session(_)) => self.open(now, number, path, record).unwrap_or_default(),
+                Some(Entry::Session(_)) => self.open(number, path, record).unwrap_or_default(),
                 Some(Entry::Handshake(machine)) if machine.path == path => {
                     self.drive(now, number, |machine, cx| machine.handle_sealed(cx, record));
                     None
@@ -240,7 +240,7 @@ impl Endpoint {
                 self.stats.dropped += 1;
                 None
             }
-            (Some(session), None) => self.open(now, session, path, record).unwrap_or_default(),
+            (Some(session), None) => self.open(session, path, record).unwrap_or_default(),
             (None, Some(handshake)) => {
                 self.drive(now, handshake, |machine, cx| {
                     machine.handle_sealed(cx, record)
@@ -250,7 +250,7 @@ impl Endpoint {
             // A client that starts anew: the old keys or the new ones. Opening spoils the record, hence the copy.
             (Some(session), Some(handshake)) => {
                 let kept = Kept::new(&record);
-                match self.open(now, session, path, record) {
+                match self.open(session, path, record) {
                     Some(data) => data,
                     None => {
                         if let Some(mut kept) = kept {
@@ -269,7 +269,6 @@ impl Endpoint {
     #[allow(clippy::option_option, reason = "opened or not, and with data or not")]
     fn open<'a>(
         &mut self,
-        now: Instant,
         number: u32,
         path: Path,
         record: Record<'a>,
@@ -305,7 +304,7 @@ impl Endpoint {
                 return Some(Some((peer, plaintext)));
             }
             ContentType::ALERT => self.handle_alert(number, plaintext),
-            ContentType::HANDSHAKE => self.handle_late_message(now, number, plaintext),
+            ContentType::HANDSHAKE => self.handle_late_message(number, plaintext),
             ContentType::RETURN_ROUTABILITY_CHECK => self.handle_path_check(number, plaintext),
             _ => {}
         }
@@ -336,7 +335,7 @@ impl Endpoint {
     }
 
     /// A handshake message under the keys of a session: the peer missed our last flight, or wants to renegotiate.
-    fn handle_late_message(&mut self, now: Instant, number: u32, body: &[u8]) {
+    fn handle_late_message(&mut self, number: u32, body: &[u8]) {
         let Ok(fragment) = Fragment::decode(&mut Reader::new(body)) else {
             return;
         };
@@ -361,7 +360,6 @@ impl Endpoint {
             }
             _ => {}
         }
-        let _ = now;
     }
 }
 

@@ -196,6 +196,18 @@ impl Machine {
         }
     }
 
+    /// What either side remembers, to go on with the session later.
+    pub(crate) fn resumption(&self, identity: &PeerIdentity) -> Resumption {
+        Resumption {
+            session_id: self.session_id,
+            suite: self.suite,
+            extended_master_secret: self.extended_master_secret,
+            server_name: self.server_name.clone(),
+            master: self.master.clone(),
+            identity: identity.clone(),
+        }
+    }
+
     /// A record of epoch 0.
     pub(crate) fn handle_plain(
         &mut self,
