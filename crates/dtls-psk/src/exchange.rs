@@ -1,5 +1,6 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::hint::black_box;
 
 use dtls_core::{
     Alert, Answer, Context, Failure, FailureReason, Flight, IdentityKind, KeyExchange, Message,
@@ -16,7 +17,9 @@ pub(crate) struct Exchange {
     /// What the client said, and whether anybody has it.
     identity: Box<[u8]>,
     unknown: bool,
-    key: Option<Secret>,
+    /// The key of that identity, or this client's; empty while there is none. Behind it the one of an identity that nobody
+    /// has.
+    keys: [Secret; 2],
     #[cfg(feature = "ecdhe")]
     ecdhe: Option<crate::ecdhe::Agreement>,
 }
@@ -25,14 +28,14 @@ impl Exchange {
     #[cfg_attr(not(feature = "ecdhe"), allow(unused_variables))]
     pub(crate) fn new(client: Option<Client>, ecdhe: bool) -> Self {
         let (identity, key) = match &client {
-            Some(client) => (client.identity.clone(), Some(client.key.clone())),
-            None => (Box::default(), None),
+            Some(client) => (client.identity.clone(), client.key.clone()),
+            None => (Box::default(), Secret::new(&[])),
         };
         Self {
             client,
             identity,
             unknown: false,
-            key,
+            keys: [key, Secret::new(&[])],
             #[cfg(feature = "ecdhe")]
             ecdhe: ecdhe.then(crate::ecdhe::Agreement::default),
         }
@@ -121,19 +124,21 @@ impl KeyExchange for Exchange {
             return Err(INTERNAL.into());
         };
         let made_up = made_up_key(cx.local_secret, &self.identity);
-        let known = key.filter(|key| (1..=MAX_KEY).contains(&key.len()));
-        self.unknown = known.is_none();
-        // A copy, because a known key comes in memory of its own too: both ways take the same steps.
-        self.key = Some(known.unwrap_or_else(|| made_up.clone()));
+        let key = key.unwrap_or_else(|| Secret::new(&[]));
+        self.unknown = !(1..=MAX_KEY).contains(&key.len());
+        // Both are kept until the handshake ends: nothing is done to one that is not done to the other.
+        self.keys = [key, made_up];
         Ok(Step::Done)
     }
 
     /// RFC 4279 §2: a length and as many zeros as the key has bytes (or what was agreed on), a length and the key.
     fn premaster(&mut self) -> Result<Secret, Failure> {
-        let Some(key) = &self.key else {
+        // Chosen without a branch, which would take its time by what came before.
+        let chosen = black_box(usize::from(self.unknown));
+        let key = self.keys.get(chosen).ok_or(INTERNAL)?.expose();
+        if key.is_empty() {
             return Err(INTERNAL.into());
-        };
-        let key = key.expose();
+        }
         let len = u16::try_from(key.len()).map_err(|_| INTERNAL)?;
         let mut out = Vec::with_capacity(2 * (2 + MAX_KEY));
         #[cfg(feature = "ecdhe")]

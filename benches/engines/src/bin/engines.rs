@@ -241,6 +241,12 @@ fn constant(times: u32) -> ExitCode {
     let mut ours = Ours::new(Secrets::Psk);
     ours.know_none(other);
     let keys = compare(&mut rng, times, |class| ours.refused(&suites[class]));
+    let mut third = IDENTITY.to_vec();
+    third[23] ^= 2;
+    ours.know(third.clone());
+    let [wrong, _] = suites;
+    let suites = [wrong, psk(&third, b"another key 1234")];
+    let control = compare(&mut rng, times, |class| ours.refused(&suites[class]));
 
     let mut ours = Ours::new(Secrets::PskCbc);
     let (_, client) = ours.connect(&mut Clock::new());
@@ -261,6 +267,7 @@ fn constant(times: u32) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for (what, t) in [
         ("a wrong key and an unknown identity", keys),
+        ("two wrong keys, which must not differ", control),
         ("a wrong MAC and wrong padding (CBC)", padding),
     ] {
         let verdict = if t.abs() < 4.5 { "pass" } else { "DIFFER" };
