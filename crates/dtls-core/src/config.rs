@@ -36,6 +36,11 @@ pub struct Config {
     pub handshakes: usize,
     /// Sessions held. One more takes the place of one that was silent for long.
     pub sessions: usize,
+    /// A session in which no genuine record comes for so long ends with close_notify and
+    /// [`CloseReason::Idle`](crate::CloseReason::Idle), not before this time and not after nine eighths of it. (Later only if it is shorter
+    /// than 1.1 s for each thousand sessions, or if deadlines are missed.) What this side sends does not count: a peer
+    /// that is gone hears none of it. `None`: sessions stay until they are closed or evicted. One timer serves them all.
+    pub session_lifetime: Option<Duration>,
     /// Answers to peers without state that wait to be sent; more are not given.
     pub replies: usize,
     /// Longest datagram of a handshake, bytes, 89 or more: so much takes the start of a ClientHello with its cookie. After
@@ -76,6 +81,7 @@ impl Default for Config {
             repeats: 8,
             handshakes: 10_000,
             sessions: 1 << 20,
+            session_lifetime: None,
             replies: 1024,
             max_datagram: 1200,
             max_message: 8192,

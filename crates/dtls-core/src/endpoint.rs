@@ -1,3 +1,4 @@
+mod idle;
 mod lifecycle;
 mod receive;
 mod saved;
@@ -61,6 +62,8 @@ pub struct Endpoint {
     next_ticket: u64,
     /// Where the search for a silent session goes on.
     hand: u32,
+    /// Where the round that ends idle sessions goes on; `None` while there are no rounds.
+    round: Option<u32>,
     stats: Stats,
 }
 
@@ -68,6 +71,7 @@ pub struct Endpoint {
 enum Timer {
     Handshake(Peer),
     Linger(Peer),
+    Round,
 }
 
 /// What waits to be sent.
@@ -163,6 +167,7 @@ impl Endpoint {
             events: VecDeque::new(),
             tickets: HashMap::new(),
             hand: 0,
+            round: None,
             stats: Stats::default(),
             config,
             rng,
@@ -343,6 +348,7 @@ impl Endpoint {
                         session.end_linger(repeats);
                     }
                 }
+                Timer::Round => self.go_round(now),
             }
         }
     }

@@ -127,6 +127,8 @@ pub enum CloseReason {
     Revoked,
     /// It was silent, and another needed the room.
     Evicted,
+    /// No genuine record came for as long as [`Config::session_lifetime`](crate::Config::session_lifetime) says.
+    Idle,
     /// It has sent as many records as may be sent under one key.
     Exhausted,
 }

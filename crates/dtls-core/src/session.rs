@@ -28,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) identity: PeerIdentity,
     /// Heard of since the search for a silent session came by last.
     pub(crate) referenced: bool,
+    /// Rounds of the search for idle sessions since it was heard of.
+    pub(crate) age: u8,
     /// Whether the peer was told once that there is no renegotiation.
     pub(crate) refused_renegotiation: bool,
     pub(crate) return_routability: bool,
@@ -110,6 +112,7 @@ impl Session {
             peer_cid: machine.peer_cid,
             identity,
             referenced: true,
+            age: 0,
             refused_renegotiation: false,
             return_routability: machine.return_routability,
             restored: false,

@@ -199,6 +199,7 @@ impl Endpoint {
         self.slab.set(number, Entry::Session(session));
         self.held += 1;
         self.list_session(number, path);
+        self.watch_idle(now);
         if lingers {
             self.due.push_back(Due::LastFlight(peer));
         }

@@ -287,6 +287,7 @@ impl Endpoint {
         self.stats.opened += 1;
         let newest = session.window.accept(sequence);
         session.referenced = true;
+        session.age = 0;
         let from = session.path;
         if from == path {
             if newest {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
-use sansio::Peer;
+use sansio::{Instant, Peer};
 
 use super::{Endpoint, own_cid};
 use crate::cid::Cid;
@@ -113,6 +113,8 @@ impl Endpoint {
                     own_cid(slab, number).map_or(0, |cid| hasher.hash_one(cid))
                 });
         }
+        // The time is not known here: the first round begins at the next timeout.
+        self.watch_idle(Instant::ZERO);
         Ok(peer)
     }
 }
@@ -189,6 +191,7 @@ fn decode(plain: &[u8]) -> Result<Session, Malformed> {
         peer_cid,
         identity,
         referenced: true,
+        age: 0,
         refused_renegotiation: false,
         return_routability: flags & 4 != 0,
         restored: true,
