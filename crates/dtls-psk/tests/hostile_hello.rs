@@ -483,6 +483,21 @@ fn hostile_f11_a_hello_on_a_live_session() {
     }
 }
 
+/// Extensions that nobody knows, each another.
+fn unknown(count: u16) -> Vec<u8> {
+    let numbers = (0..count).map(|number| extension(0x6000 + number, &[]));
+    numbers.collect::<Vec<_>>().concat()
+}
+
+/// With extended_master_secret, and one unknown extension less than a hello may have at most.
+#[test]
+fn a_hello_may_have_64_extensions() {
+    let mut server = server(Config::default());
+    let mut client = client();
+    client.extensions = unknown(63);
+    client.handshake(&mut server);
+}
+
 #[test]
 fn hostile_f12_long_lists() {
     let mut server = server(Config::default());
@@ -491,13 +506,16 @@ fn hostile_f12_long_lists() {
     client.extensions = extension(23, &[]);
     let hello = client.hello();
     assert!(server.give(client.path, &hello).is_empty());
-    // 1 000 groups, all the same; 32 767 suites; 2 000 extensions that nobody knows.
+    // 1 000 groups, all the same; 32 767 suites.
     client.extensions = extension(10, &vec16(&[0, 23].repeat(1000)));
     let hello = client.hello();
     assert!(is_hello_verify_request(&server.give(client.path, &hello)));
-    client.extensions = extension(0x1a1a, &[]).repeat(1900);
-    let hello = client.hello();
-    assert!(is_hello_verify_request(&server.give(client.path, &hello)));
+    // 1 900 extensions that nobody knows, all the same, or each another: looked at up to the second, or the 64th.
+    for extensions in [extension(0x1a1a, &[]).repeat(1900), unknown(1900)] {
+        client.extensions = extensions;
+        let hello = client.hello();
+        assert!(server.give(client.path, &hello).is_empty());
+    }
     let mut body = vec![0xfe, 0xfd];
     body.extend(client.random);
     body.extend([0, 0]);
@@ -670,8 +688,14 @@ fn hostile_f17_300_suites() {
 #[test]
 fn hostile_f17_duplicate_and_overlong_extensions() {
     let duplicate = extension(23, &[]);
+    let unknown_twice = [unknown(20), extension(0x6000, b"other data")].concat();
     let overlong = [&60_u16.to_be_bytes()[..], &[0xff, 0xff], &[0; 8]].concat();
-    for (extensions, alert) in [(duplicate, 47), (overlong, 50)] {
+    for (extensions, alert) in [
+        (duplicate, 47),
+        (unknown_twice, 47),
+        (overlong, 50),
+        (unknown(64), 50),
+    ] {
         let mut server = server(Config::default());
         let mut client = client();
         client.extensions = extensions;

@@ -1174,7 +1174,7 @@ fn hostile_h24_close_notify_and_alerts_in_every_state() {
 #[test]
 fn hostile_h26_what_the_client_did_not_offer() {
     type Change = fn(&mut Vec<u8>);
-    let changes: [(&str, Change, u8); 7] = [
+    let changes: [(&str, Change, u8); 9] = [
         ("a suite", |body| body[36] = 0xa9, 47),
         ("no suite", |body| body[35..37].copy_from_slice(&[0, 0]), 47),
         (
@@ -1193,6 +1193,16 @@ fn hostile_h26_what_the_client_did_not_offer() {
             "encrypt-then-MAC",
             |body| add(body, &extension(22, &[])),
             110,
+        ),
+        (
+            "extended master secret twice",
+            |body| add(body, &extension(23, &[])),
+            47,
+        ),
+        (
+            "an extension that nobody knows, twice",
+            |body| add(body, &extension(0x1234, &[]).repeat(2)),
+            47,
         ),
     ];
     for (what, change, alert) in changes {

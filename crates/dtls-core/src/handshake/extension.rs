@@ -64,19 +64,17 @@ impl<'a> Extensions<'a> {
         }
         let mut block = Reader::new(reader.vec16()?);
         reader.end()?;
-        let mut seen = 0_u32;
+        let mut seen = [0; MOST_EXTENSIONS];
+        let mut count = 0;
         while !block.is_empty() {
             let number = block.u16()?;
             let data = block.vec16()?;
-            let Some(bit) = bit(number) else {
-                this.unknown = true;
-                continue;
-            };
-            // RFC 5246 §7.4.1.4: no more than one extension of the same type.
-            if seen & bit != 0 {
+            // RFC 5246 §7.4.1.4: no more than one extension of the same type, known here or not.
+            if seen.iter().take(count).any(|other| *other == number) {
                 return Err(Alert::ILLEGAL_PARAMETER);
             }
-            seen |= bit;
+            *seen.get_mut(count).ok_or(Alert::DECODE_ERROR)? = number;
+            count += 1;
             this.read(number, data, client)?;
         }
         Ok(this)
@@ -326,24 +324,8 @@ pub(crate) const fn max_fragment_code(length: u16) -> Option<u8> {
     }
 }
 
-/// A bit per known extension, to notice duplicates.
-const fn bit(number: u16) -> Option<u32> {
-    Some(match number {
-        SERVER_NAME => 1,
-        MAX_FRAGMENT_LENGTH => 1 << 1,
-        SUPPORTED_GROUPS => 1 << 2,
-        POINT_FORMATS => 1 << 3,
-        SIGNATURE_ALGORITHMS => 1 << 4,
-        CLIENT_CERTIFICATE_TYPE => 1 << 5,
-        SERVER_CERTIFICATE_TYPE => 1 << 6,
-        ENCRYPT_THEN_MAC => 1 << 7,
-        EXTENDED_MASTER_SECRET => 1 << 8,
-        CONNECTION_ID => 1 << 9,
-        RETURN_ROUTABILITY => 1 << 10,
-        RENEGOTIATION_INFO => 1 << 11,
-        _ => return None,
-    })
-}
+/// Extensions of a hello that are read; one with more is refused, since each is looked for among all before it.
+const MOST_EXTENSIONS: usize = 64;
 
 const SERVER_NAME: u16 = 0;
 const MAX_FRAGMENT_LENGTH: u16 = 1;
