@@ -113,7 +113,7 @@ impl Suites for Ecdsa {
         let show = self.0.credentials.types(Role::Server);
         let server_type = match hello.server_certificate_types() {
             Some(types) => {
-                let picked = pick(types, &show)?;
+                let picked = pick(like_its_own(hello).into_iter().chain(types), &show)?;
                 extensions.server_certificate_type = Some(picked);
                 picked
             }
@@ -143,6 +143,17 @@ impl Suites for Ecdsa {
         let exchange = ClientExchange::new(self.0.clone(), server_type, client_type);
         Ok(Box::new(exchange))
     }
+}
+
+/// A raw public key, where the client takes one and has nothing else to show itself. Such a client was given
+/// keys, no certificates, and knows its server by a key too, whatever it lists first: libcoap with GnuTLS
+/// lists X.509 before it, as its library does, and then has no authority to judge a chain by. RFC 7250 §4.2 binds the
+/// server to the client's list, not to its order.
+fn like_its_own(hello: &ClientHello<'_>) -> Option<CertificateType> {
+    let raw = CertificateType::RAW_PUBLIC_KEY;
+    let shows_only_that = hello.client_certificate_types()?.all(|kind| kind == raw);
+    let takes_it = hello.server_certificate_types()?.any(|kind| kind == raw);
+    (shows_only_that && takes_it).then_some(raw)
 }
 
 /// The first of the peer's types that is among `ours`.

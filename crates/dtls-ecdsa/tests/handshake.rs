@@ -231,6 +231,66 @@ fn the_client_s_order_decides() {
     assert_eq!(handshake(&client, &raw(2, keys([1]))).unwrap().suite, gcm);
 }
 
+/// What clients list as their own types and as the server's (a dash: no such extension), and what a server that has and takes both
+/// answers.
+#[test]
+fn the_types_that_clients_list() {
+    let (raw, x509) = (Some(2), Some(0));
+    let root = Authority::root("root", 9);
+    let both = credentials(2, [&root.leaf("name", 2, |_| {})]).or_raw_public_key();
+    let server = suites(both, Trust::Ask);
+    for (client, lists, answer) in [
+        (
+            "libcoap 4.3.1 with GnuTLS 3.7.9, -M",
+            "02/00 02",
+            (raw, raw),
+        ),
+        (
+            "libcoap 4.3.1 with GnuTLS 3.7.9, -c",
+            "-/00 02",
+            (None, x509),
+        ),
+        (
+            "GnuTLS 3.7.9, CTYPE-CLI-ALL, CTYPE-SRV-ALL",
+            "00 02/00 02",
+            (x509, x509),
+        ),
+        ("GnuTLS 3.7.9, raw public keys alone", "02/02", (raw, raw)),
+        ("OpenSSL 3.0.19, libcoap with it", "-/-", (None, None)),
+        (
+            "a key of its own, a chain of the server",
+            "02/-",
+            (raw, None),
+        ),
+        (
+            "a chain of its own, a key of the server",
+            "-/02",
+            (None, raw),
+        ),
+        ("a key rather than its chain", "02 00/00 02", (raw, x509)),
+        ("a key rather than a chain", "02 00/02 00", (raw, raw)),
+    ] {
+        let mut offer = dtls_core::Offer::default();
+        offer.suites = vec![CipherSuite::ECDHE_ECDSA_WITH_AES_128_CCM_8];
+        let mut lists = lists.split('/').map(|list| {
+            let list = common::hex(&list.replace(['-', ' '], ""));
+            list.into_iter().map(CertificateType).collect()
+        });
+        offer.client_certificate_types = lists.next().unwrap();
+        offer.server_certificate_types = lists.next().unwrap();
+        let hello = common::client_hello(&offer);
+        let selection = server
+            .select(&ClientHello::decode(&hello).unwrap())
+            .unwrap();
+        let extensions = selection.extensions;
+        let said = (
+            extensions.client_certificate_type.map(|kind| kind.0),
+            extensions.server_certificate_type.map(|kind| kind.0),
+        );
+        assert_eq!(said, answer, "{client}");
+    }
+}
+
 #[test]
 fn curve_scheme_and_point_format_must_fit() {
     let server = raw(2, Trust::Ask);
