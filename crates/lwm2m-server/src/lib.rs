@@ -3,6 +3,7 @@
 
 mod batch;
 mod call;
+mod called;
 mod cid;
 mod clock;
 mod config;

@@ -15,6 +15,8 @@ use lwm2m_identity::{
 };
 use lwm2m_store::{Down, Record, Store};
 
+use crate::called::Called;
+
 /// Something that a store answers, at once or later.
 pub(crate) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -156,7 +158,7 @@ impl Keeper {
         }
     }
 
-    /// With what this server shakes hands as the client of a device. With one that shows certificates it does not.
+    /// With what this server shakes hands as the client of a device.
     pub(crate) fn client(&self, identity: &Identity) -> Later<Option<Arc<dyn Suites>>> {
         match identity {
             Identity::Psk { identity: name } => {
@@ -174,6 +176,13 @@ impl Keeper {
                     Ecdsa::new(Ring::new(), credentials, trust).ok()
                 });
                 let suites = suites.map(|it| Arc::new(it) as Arc<dyn Suites>);
+                Box::pin(std::future::ready(suites))
+            }
+            Identity::X509 { names } => {
+                let called = self.credentials.clone().and_then(|credentials| {
+                    Called::new(credentials, self.anchors.clone(), names.clone())
+                });
+                let suites = called.map(|it| Arc::new(it) as Arc<dyn Suites>);
                 Box::pin(std::future::ready(suites))
             }
             _ => Box::pin(std::future::ready(None)),

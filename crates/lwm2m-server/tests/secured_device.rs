@@ -1,5 +1,8 @@
 //! Devices with DTLS on sockets of their own, and all that the server does with them.
 
+#[path = "../src/called/tests/pki.rs"]
+mod pki;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +12,7 @@ use dtls_psk::Psk;
 use lwm2m_identity::{Credential, Identity, PskKey, Security};
 use lwm2m_model::{Models, path};
 use lwm2m_server::dtls_core::{
-    self, Connect, ConnectionIdPolicy, Datagram, Endpoint, Path, Suites,
+    self, Answer, Connect, ConnectionIdPolicy, Datagram, Endpoint, Path, Suites,
 };
 use lwm2m_server::dtls_ecdsa::{
     Credentials, Ecdsa, MatchingType, PrivateKey, Ring, ServerTrust, Trust,
@@ -21,6 +24,8 @@ use lwm2m_store::MemoryStore;
 use registry_core::Removal;
 use sansio::{DatagramBuf, Instant, Peer, Rng};
 use tokio::net::UdpSocket;
+
+use pki::{ROOT, anchors, issued};
 
 const KEY: &[u8] = b"0123456789abcdef";
 
@@ -125,6 +130,9 @@ impl Device {
                         return true;
                     }
                     dtls_core::Event::HandshakeFailed { .. } => return false,
+                    dtls_core::Event::Question { ticket, .. } => {
+                        self.dtls.answer(now, ticket, Answer::Trust(Ok(())));
+                    }
                     _ => {}
                 }
             }
@@ -133,6 +141,20 @@ impl Device {
             self.dtls.handle_timeout(now);
         }
         panic!("a handshake ends");
+    }
+
+    /// Takes what the DTLS endpoint tells: trusts whom it shakes hands with, and keeps the session.
+    fn greet(&mut self) {
+        let now = self.now();
+        while let Some(event) = self.dtls.poll_event() {
+            match event {
+                dtls_core::Event::Connected { peer, .. } => self.session = Some(peer),
+                dtls_core::Event::Question { ticket, .. } => {
+                    self.dtls.answer(now, ticket, Answer::Trust(Ok(())));
+                }
+                _ => {}
+            }
+        }
     }
 
     async fn flush(&mut self) {
@@ -491,6 +513,57 @@ async fn a_raw_public_key_comes_in_where_the_server_has_a_key_of_its_own() {
     handle.remove_security("valve").await.unwrap();
     let mut device = Device::new(address).await;
     assert!(!device.connect(suites()).await);
+}
+
+/// A server with a certificate, which trusts certificates of [`ROOT`].
+async fn certified() -> (Server, Handle, SocketAddr) {
+    server(|config| {
+        config.security.credentials = Some(issued("server", 200, ROOT, |_| {}));
+        config.security.anchors = anchors(ROOT);
+    })
+    .await
+}
+
+/// The suites of a device with a certificate for `name`, as a client and as a server.
+fn certificate(name: &str, number: u8) -> Ecdsa {
+    let credentials = issued(name, number, ROOT, |_| {});
+    Ecdsa::new(Ring::new(), credentials, Trust::Ask).unwrap()
+}
+
+#[tokio::test]
+async fn a_device_with_a_certificate_is_called_by_the_server() {
+    let (_server, handle, address) = certified().await;
+    let mut events = handle.events(None);
+    let mut device = Device::connected(address, certificate("meter", 3)).await;
+    assert_eq!(device.register(&[]).await.0, Code::CREATED);
+    let (now, session) = (device.now(), device.session.take().unwrap());
+    device.dtls.close(now, session);
+    device
+        .dtls
+        .set_server(Some(Arc::new(certificate("meter", 3))));
+    device.flush().await;
+    next(&mut events, |event| match event.kind {
+        EventKind::SessionClosed { .. } => Some(()),
+        _ => None,
+    })
+    .await;
+    let reading = tokio::spawn({
+        let handle = handle.clone();
+        async move {
+            let options = CallOptions::default();
+            handle.read("meter", path!(3, 0, 0), options).await
+        }
+    });
+    let request = loop {
+        let heard = device.hear(Duration::from_secs(20)).await;
+        device.greet();
+        device.flush().await;
+        if let Some(request) = heard {
+            break request;
+        }
+    };
+    device.answer(&request, None, b"maker").await;
+    reading.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use coap_codec::{Code, Message, Type};
 use common::{OTHER, PLAIN, SECURE, SERVER_KEY, World, address, key, pki, psk, raw};
-use dtls_ecdsa::{Ecdsa, P256, Trust};
+use dtls_ecdsa::{CertificateNames, Ecdsa, P256, Trust};
 use dtls_psk::Psk;
 use dtls_psk::dtls_core::{self, CloseReason, FailureReason, Role};
 use lwm2m_identity::{Credential, DeviceRecord, Identity};
@@ -522,6 +522,78 @@ fn s14_somebody_else_at_the_address_gets_nothing() {
     assert_eq!(world.stack.tables().sessions, 0);
     let refused = FailureReason::Refused("the peer is somebody else than was wanted");
     assert_eq!(world.failures(), [&refused]);
+}
+
+/// S14 with certificates: both show a chain, and the device is known again by the names in its own.
+#[test]
+fn s14_a_device_with_a_certificate_is_called_by_the_server_s_own() {
+    let mut world = World::new();
+    let device = x509_device(&mut world, 1000, "meter", 3);
+    assert_eq!(world.register(device, &["ep=meter"]).0, Code::CREATED);
+    world.listen(device, pki::credentials("meter", 3, false));
+    world.client_suites.insert(1000, Arc::new(world.own()));
+    let read = world.read("meter");
+    let meter = Identity::X509 {
+        names: vec!["meter".into()],
+    };
+    let opened = world.events.iter().any(|event| {
+        matches!(event, Event::SessionOpened { role: Role::Client, identity, .. } if *identity == meter)
+    });
+    assert!(opened);
+    let seen = world.devices[device]
+        .events
+        .iter()
+        .find_map(|event| match event {
+            dtls_core::Event::Connected {
+                role: Role::Server,
+                identity,
+                ..
+            } => {
+                let names = CertificateNames::decode(&identity.value)?;
+                Some(names.names().to_vec())
+            }
+            _ => None,
+        });
+    assert_eq!(
+        seen,
+        Some(vec!["server".into()]),
+        "its chain is the server's"
+    );
+    world.respond(device, None);
+    assert_eq!(world.end_of(read), Some(Ok(())));
+}
+
+/// The other one has a certificate of the same authority, with which it would come in as itself.
+#[test]
+fn s14_a_wrong_certificate_at_the_address_gets_nothing() {
+    let mut world = World::new();
+    let device = x509_device(&mut world, 1000, "meter", 3);
+    world.register(device, &["ep=meter"]);
+    world.listen(device, pki::credentials("meter", 3, false));
+    world.devices[device].address = address(4000);
+    let other = world.device(1000, Some(Arc::new(raw(8))));
+    world.listen(other, pki::credentials("fan", 4, false));
+    world.client_suites.insert(1000, Arc::new(world.own()));
+    let read = world.read("meter");
+    let refused = FailureReason::Refused("the peer is somebody else than was wanted");
+    assert_eq!(world.failures(), [&refused]);
+    assert!(world.devices[other].inbox.is_empty());
+    assert_eq!(world.stack.tables().sessions, 0);
+    assert_eq!(world.end_of(read), None);
+    world.pass(Duration::from_secs(31));
+    assert_eq!(world.end_of(read), Some(Err(CallFailure::NoSession)));
+
+    // And one whose authority nobody trusts.
+    world.listen(other, pki::self_made("meter", 5));
+    let read = world.read("meter");
+    let failures = world.failures();
+    let [_, forged] = failures[..] else {
+        panic!("{failures:?}");
+    };
+    assert!(matches!(forged, FailureReason::BadCertificate(_)));
+    assert!(world.devices[other].inbox.is_empty());
+    world.pass(Duration::from_secs(31));
+    assert_eq!(world.end_of(read), Some(Err(CallFailure::NoSession)));
 }
 
 #[test]

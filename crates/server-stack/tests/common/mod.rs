@@ -207,6 +207,23 @@ impl World {
         self.pump();
     }
 
+    /// The device ends its session, if it has one, and waits for handshakes of the server, which it answers with these.
+    pub(crate) fn listen(&mut self, device: usize, credentials: Credentials) {
+        let suites = Ecdsa::new(P256::new(), credentials, Trust::Ask).unwrap();
+        let it = &mut self.devices[device];
+        if let Some(session) = it.session.take() {
+            it.dtls.close(self.now, session);
+        }
+        it.dtls.set_server(Some(Arc::new(suites)));
+        self.pump();
+    }
+
+    /// With what the server connects to a device with a certificate: its own chain.
+    pub(crate) fn own(&self) -> Ecdsa {
+        let credentials = pki::credentials("server", 200, false);
+        Ecdsa::new(P256::new(), credentials, Trust::Ask).unwrap()
+    }
+
     /// Lets everything happen that happens now.
     pub(crate) fn pump(&mut self) {
         loop {

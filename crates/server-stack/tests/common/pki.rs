@@ -12,6 +12,9 @@ use super::key;
 /// 2026-11-28.
 pub(crate) const NOW: u64 = 1_795_824_000;
 
+/// The number of the authority that is trusted.
+const ROOT: u8 = 250;
+
 struct Key {
     private: PrivateKey,
     signer: Box<dyn Signer>,
@@ -55,8 +58,8 @@ fn params(name: &str, number: u8) -> CertificateParams {
     params
 }
 
-fn root_params() -> CertificateParams {
-    let mut params = params("root", 250);
+fn root_params(number: u8) -> CertificateParams {
+    let mut params = params("root", number);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     params
@@ -64,19 +67,28 @@ fn root_params() -> CertificateParams {
 
 /// The authority's certificate.
 pub(crate) fn root() -> Vec<u8> {
-    let root = root_params().self_signed(&Key::new(250)).unwrap();
+    let root = root_params(ROOT).self_signed(&Key::new(ROOT)).unwrap();
     root.der().to_vec()
 }
 
 /// The key of this number with a certificate for `name`, and the bare key where it may be shown too.
 pub(crate) fn credentials(name: &str, number: u8, raw: bool) -> Credentials {
-    let issuer = Issuer::new(root_params(), Key::new(250));
-    let mut params = params(name, number);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    let certificate = params.signed_by(&Key::new(number), &issuer).unwrap();
-    let credentials = Credentials::x509(key(number), vec![certificate.der().to_vec()]).unwrap();
+    let credentials = issued(name, number, ROOT);
     match raw {
         true => credentials.or_raw_public_key(),
         false => credentials,
     }
+}
+
+/// The same by an authority that nobody trusts, which calls itself as the trusted one does.
+pub(crate) fn self_made(name: &str, number: u8) -> Credentials {
+    issued(name, number, ROOT + 1)
+}
+
+fn issued(name: &str, number: u8, root: u8) -> Credentials {
+    let issuer = Issuer::new(root_params(root), Key::new(root));
+    let mut params = params(name, number);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let certificate = params.signed_by(&Key::new(number), &issuer).unwrap();
+    Credentials::x509(key(number), vec![certificate.der().to_vec()]).unwrap()
 }
