@@ -2,8 +2,9 @@
 
 use crate::record::MAX_CREDENTIALS;
 use crate::{
-    Credential, CredentialRecord, DecodeError, DeviceRecord, EndpointError, Identity, KeyHint,
-    Security, SecurityError, check_endpoint, key_hint,
+    Access, Credential, CredentialRecord, DecodeError, DeviceRecord, EndpointError, Identity,
+    Interface, KeyHint, Lookup, NoSecPolicy, Security, SecurityError, authorize, check_endpoint,
+    key_hint,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -164,7 +165,6 @@ fn checked<'a>(
 /// One endpoint that is going to be changed.
 struct Step<'a> {
     change: &'a Change<'a>,
-    after: Option<DeviceRecord>,
     closure: Closure,
 }
 
@@ -223,9 +223,8 @@ impl<'a> Step<'a> {
                 endpoint: change.endpoint.into(),
                 gone,
                 stays,
-                nosec: after.as_ref().is_some_and(|after| after.nosec),
+                record: after,
             },
-            after,
         }))
     }
 
@@ -237,7 +236,7 @@ impl<'a> Step<'a> {
     ) -> Result<(), PlanError> {
         let endpoint = self.change.endpoint;
         let batch = &mut planned.batch;
-        match &self.after {
+        match &self.closure.record {
             Some(after) => batch.put(DeviceRecord::key(endpoint), after.encode(), None),
             None => batch.delete(DeviceRecord::key(endpoint)),
         };
@@ -312,7 +311,8 @@ pub struct Closure {
     /// What it may no longer prove, or has to prove by another key: sessions of these identities end.
     pub gone: Vec<Credential>,
     stays: Vec<Credential>,
-    nosec: bool,
+    /// What is recorded from now on.
+    record: Option<DeviceRecord>,
 }
 
 impl Closure {
@@ -323,12 +323,37 @@ impl Closure {
     #[must_use]
     pub fn ends(&self, identity: &Identity) -> bool {
         if identity.is_none() {
-            return !self.nosec;
+            return !self.record.as_ref().is_some_and(|record| record.nosec);
         }
         !self
             .stays
             .iter()
             .any(|credential| credential.fits(identity))
+    }
+
+    /// Whether a security session of this identity ends: its credential is gone, or `speaks_for` is the endpoint, and
+    /// [`authorize`] would not let the identity in for it any more.
+    ///
+    /// `speaks_for` is the endpoint that the identity has registered, else the one that it would register without a
+    /// name. So a device that came in by a trusted certificate, of which no record told, is out when its endpoint gets a
+    /// key.
+    #[must_use]
+    pub fn ends_session(&self, identity: &Identity, speaks_for: Option<&str>) -> bool {
+        self.gone.iter().any(|credential| credential.fits(identity))
+            || speaks_for == Some(self.endpoint.as_str()) && self.shuts_out(identity)
+    }
+
+    fn shuts_out(&self, identity: &Identity) -> bool {
+        authorize(&Access {
+            interface: Interface::Register,
+            endpoint: &self.endpoint,
+            identity,
+            record: self.record.as_ref().map_or(Lookup::Absent, Lookup::Found),
+            holder: None,
+            // Of whoever has a session something is proven.
+            nosec: NoSecPolicy::Off,
+        })
+        .is_err()
     }
 }
 

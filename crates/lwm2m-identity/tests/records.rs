@@ -231,6 +231,63 @@ fn a_first_credential_ends_what_came_in_without() {
     assert!(!closures[0].ends(&Identity::None) && closures[0].ends(&id("id")));
 }
 
+/// What a certificate opens without a record, a record may take away; each time the one decision is asked.
+#[test]
+fn a_session_by_certificate_ends_when_the_record_of_its_endpoint_says_so() {
+    let certificate = |names: &[&str]| Identity::X509 {
+        names: names.iter().map(|&name| name.to_owned()).collect(),
+    };
+    let meter = certificate(&["meter", "serial-7"]);
+    for (security, ends) in [
+        (vec![psk("meter", A)], true),
+        (vec![rpk(SPKI)], true),
+        (vec![Security::NoSec], true),
+        (vec![], true),
+        (vec![x509("another name")], true),
+        (vec![x509("meter")], false),
+        (vec![psk("meter", A), x509("serial-7")], false),
+    ] {
+        let mut store = MemoryRecords::new();
+        let closures = set(&mut store, "meter", &security).unwrap();
+        let [closure] = &closures[..] else {
+            panic!("{closures:?}");
+        };
+        let context = format!("{security:?}");
+        assert_eq!(
+            closure.ends_session(&meter, Some("meter")),
+            ends,
+            "{context}"
+        );
+        let may = register(&store, "meter", &meter).is_ok();
+        assert_eq!(may, !ends, "{context}");
+        // Whoever speaks for another endpoint, or for none, is not concerned.
+        assert!(!closure.ends_session(&meter, Some("serial-7")), "{context}");
+        assert!(!closure.ends_session(&meter, None), "{context}");
+    }
+}
+
+#[test]
+fn a_session_ends_with_its_credential_for_whomever_it_speaks() {
+    let mut store = MemoryRecords::new();
+    set(&mut store, "lamp", &[psk("id", A), psk("spare", B)]).unwrap();
+    let closures = set(&mut store, "lamp", &[psk("id", B)]).unwrap();
+    for speaks_for in [Some("lamp"), Some("other"), None] {
+        assert!(closures[0].ends_session(&id("id"), speaks_for), "its key");
+        assert!(closures[0].ends_session(&id("spare"), speaks_for));
+        let third = closures[0].ends_session(&id("third"), speaks_for);
+        assert_eq!(third, speaks_for == Some("lamp"));
+    }
+    let closures = remove(&mut store, "lamp");
+    assert!(closures[0].ends_session(&id("id"), None));
+    let by_trust = Identity::X509 {
+        names: vec!["lamp".into()],
+    };
+    assert!(
+        !closures[0].ends_session(&by_trust, Some("lamp")),
+        "no record forbids it"
+    );
+}
+
 #[test]
 fn what_is_so_already_changes_and_ends_nothing() {
     let mut store = MemoryRecords::new();

@@ -32,7 +32,7 @@ use crate::partition::Partition;
 use crate::refusals::Refusals;
 use crate::security::{Changes, Keeper, reason_name};
 use crate::sessions::Sessions;
-use crate::shard::{CallCommand, Command, FirstReply};
+use crate::shard::{CallCommand, Command, FirstReply, Revocation};
 
 /// What all parts of a server share.
 pub(crate) struct Shared {
@@ -559,14 +559,22 @@ impl Shared {
     }
 
     fn close(&self, closures: Vec<Closure>) {
-        let closures: Arc<[Closure]> = closures.into();
         if closures.is_empty() {
             return;
         }
+        let revocations: Arc<[Revocation]> = closures
+            .into_iter()
+            .map(|closure| Revocation {
+                holder: self.device(&closure.endpoint).map(|it| it.identity()),
+                closure,
+            })
+            .collect();
         for shard in &self.shards {
-            let _ = shard.commands.send(Command::Revoke(Arc::clone(&closures)));
+            let _ = shard
+                .commands
+                .send(Command::Revoke(Arc::clone(&revocations)));
         }
-        for closure in closures.iter() {
+        for Revocation { closure, .. } in revocations.iter() {
             if let Some(partition) = self.partition(&closure.endpoint) {
                 let closure = closure.clone();
                 partition.run(self.clock.now(), NOBODY, Op::Revoke { closure });

@@ -40,14 +40,38 @@ pub(crate) enum Command {
     Connect(Ticket, Option<Arc<dyn Suites>>),
     /// A Register without a name, and whose its identity is.
     Register(Ticket, Box<Op>, Option<CredentialRecord>),
-    /// Credentials are no longer good.
-    Revoke(Arc<[Closure]>),
+    /// Credentials are no longer good, or not for an endpoint any more.
+    Revoke(Arc<[Revocation]>),
     /// Came in by another shard; the connection id says that it is of this one.
     Datagram(Target, Vec<u8>),
     /// The registry's answer to a request of this shard.
     Registry(Outcome),
     /// Answer what is under way, then end.
     Stop,
+}
+
+/// What has to end at an endpoint, in all shards.
+pub(crate) struct Revocation {
+    pub(crate) closure: Closure,
+    /// Who was registered under the endpoint when it changed.
+    pub(crate) holder: Option<Identity>,
+}
+
+impl Revocation {
+    /// Whether the sessions of an identity end.
+    fn ends(&self, identity: &Identity, is_registered: impl Fn(&Identity) -> bool) -> bool {
+        let endpoint = Some(self.closure.endpoint.as_str());
+        if self.holder.as_ref() == Some(identity) {
+            return self.closure.ends_session(identity, endpoint);
+        }
+        // Of keys the record tells whose they are; a certificate says itself for whom it can speak.
+        let derived = match identity {
+            Identity::X509 { .. } => identity.endpoint().filter(|it| Some(*it) == endpoint),
+            _ => None,
+        };
+        let speaks_for = derived.filter(|_| !is_registered(identity));
+        self.closure.ends_session(identity, speaks_for)
+    }
 }
 
 pub(crate) struct CallCommand {
@@ -81,6 +105,8 @@ pub(crate) trait Fleet: Send + Sync {
     fn client(&self, identity: &Identity) -> Later<Option<Arc<dyn Suites>>>;
     /// Finds whose an identity is.
     fn owner(&self, identity: Identity) -> Later<Option<CredentialRecord>>;
+    /// Whether a device has registered by an identity.
+    fn is_registered(&self, identity: &Identity) -> bool;
     /// Tells a shard.
     fn tell(&self, shard: u16, command: Command);
     /// Hands a datagram to the shard that it is for.
@@ -270,10 +296,13 @@ impl Shard {
                 let partition = op.partition(count);
                 self.operate(ticket, partition, *op);
             }
-            Command::Revoke(closures) => self.stack.revoke(now, |identity| {
-                let mut gone = closures.iter().flat_map(|closure| &closure.gone);
-                gone.any(|credential| credential.fits(identity))
-            }),
+            Command::Revoke(revocations) => {
+                let fleet = &self.around.fleet;
+                self.stack.revoke(now, |identity| {
+                    let mut all = revocations.iter();
+                    all.any(|one| one.ends(identity, |it| fleet.is_registered(it)))
+                });
+            }
             Command::Datagram(from, mut datagram) => {
                 self.around.fleet.forwarded(self.around.shard);
                 self.stack.handle_datagram(now, from, &mut datagram);

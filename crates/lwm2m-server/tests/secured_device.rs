@@ -566,6 +566,44 @@ async fn a_device_with_a_certificate_is_called_by_the_server() {
     reading.await.unwrap().unwrap();
 }
 
+/// Ruling 34: a record overrides.
+#[tokio::test]
+async fn a_session_by_certificate_ends_when_its_endpoint_gets_another_record() {
+    let (_server, handle, address) = certified().await;
+    let mut events = handle.events(None);
+    let mut meter = Device::connected(address, certificate("meter", 3)).await;
+    assert_eq!(meter.register(&[]).await.0, Code::CREATED);
+    // This one has not registered yet, and that one is of another endpoint by another of its names.
+    let _gate = Device::connected(address, certificate("gate", 4)).await;
+    let pump = issued("pump", 5, ROOT, |params| {
+        let name = "urn:dev:pump".try_into().unwrap();
+        params.subject_alt_names = vec![rcgen::SanType::URI(name)];
+    });
+    let pump = Ecdsa::new(Ring::new(), pump, Trust::Ask).unwrap();
+    let mut pump = Device::connected(address, pump).await;
+    assert_eq!(pump.register(&["ep=urn:dev:pump"]).await.0, Code::CREATED);
+
+    for name in ["meter", "gate", "pump"] {
+        handle.set_security(name, &[psk(name, KEY)]).await.unwrap();
+    }
+    let mut closed = Vec::new();
+    next(&mut events, |event| {
+        if let EventKind::SessionClosed {
+            identity, reason, ..
+        } = &event.kind
+        {
+            assert_eq!(*reason, "revoked");
+            closed.push(identity.endpoint().unwrap().to_owned());
+        }
+        (closed.len() == 2).then_some(())
+    })
+    .await;
+    closed.sort();
+    assert_eq!(closed, ["gate", "meter"]);
+    assert!(handle.device("meter").is_none());
+    read(&handle, &mut pump, "urn:dev:pump").await;
+}
+
 #[tokio::test]
 async fn a_security_file_that_changes_is_taken_over() {
     let directory = tempfile::tempdir().unwrap();

@@ -288,6 +288,11 @@ impl Fleet for Weak<Shared> {
         }
     }
 
+    fn is_registered(&self, identity: &Identity) -> bool {
+        self.upgrade()
+            .is_some_and(|shared| shared.of_identity(identity).is_some())
+    }
+
     fn tell(&self, shard: u16, command: Command) {
         if let Some(shared) = self.upgrade() {
             shared.tell(shard, command);
