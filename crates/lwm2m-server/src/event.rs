@@ -190,7 +190,23 @@ pub enum EventKind {
         /// Endpoints of which something has changed.
         changed: usize,
     },
-    /// The security file has changed and cannot be taken over; all is as before.
+    /// The server shows another key or certificate from now on.
+    #[non_exhaustive]
+    IdentityChanged {
+        /// Whether it shows its bare public key.
+        raw_public_key: bool,
+        /// Whether it shows a certificate.
+        x509: bool,
+    },
+    /// The server trusts other authorities of devices from now on.
+    #[non_exhaustive]
+    TrustChanged {
+        /// How many.
+        trusted: usize,
+        /// Whether the sessions of devices with certificates ended, because one that was trusted is not any more.
+        ended: bool,
+    },
+    /// The security file, or another file of how devices come in, has changed and cannot be taken over; all is as before.
     #[non_exhaustive]
     SecurityRefused {
         /// Why.
@@ -247,6 +263,8 @@ impl EventKind {
             | Self::CredentialRemoved
             | Self::OperationDone { .. }
             | Self::SecurityReloaded { .. }
+            | Self::IdentityChanged { .. }
+            | Self::TrustChanged { .. }
             | Self::ShuttingDown => 0,
         }
     }
@@ -270,6 +288,8 @@ impl EventKind {
             Self::CredentialSet { .. } => "credential.set",
             Self::CredentialRemoved => "credential.removed",
             Self::SecurityReloaded { .. } => "security.reloaded",
+            Self::IdentityChanged { .. } => "identity.changed",
+            Self::TrustChanged { .. } => "trust.changed",
             Self::SecurityRefused { .. } => "security.refused",
             Self::ShuttingDown => "server.stopping",
         }

@@ -3,12 +3,13 @@ mod told;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use coap_codec::{Code, ContentFormat};
 use dtls_core::{Failure, FailureReason};
+use dtls_ecdsa::{Anchors, CredentialError, Credentials};
 use lwm2m_identity::{ApplyError, Closure, Identity, Warning};
 use lwm2m_model::payload::{self, Shape};
 use lwm2m_model::{Context, Lwm2mVersion, Models, Path};
@@ -47,7 +48,7 @@ pub(crate) struct Shared {
     pub(crate) secured: usize,
     pub(crate) keeper: Keeper,
     /// How devices may come in.
-    pub(crate) security: SecurityInfo,
+    pub(crate) security: Mutex<SecurityInfo>,
     pub(crate) sessions: Sessions,
     pub(crate) started_at: SystemTime,
     pub(crate) refusals: Refusals,
@@ -154,7 +155,7 @@ impl Shared {
             observations: self.observations.len(),
             refusals: self.refusals.total(),
             coap,
-            security: self.security.clone(),
+            security: self.security().clone(),
         }
     }
 
@@ -556,6 +557,56 @@ impl Shared {
                 Err(error)
             }
         }
+    }
+
+    /// Shows another key or certificate from now on; what has begun goes on.
+    pub(crate) fn set_credentials(
+        &self,
+        credentials: Option<Credentials>,
+    ) -> Result<(), CredentialError> {
+        let suites = self.keeper.set_credentials(credentials.clone())?;
+        let mut security = self.security();
+        security.show(credentials.as_ref());
+        for shard in &self.shards {
+            let _ = shard.commands.send(Command::Suites(Arc::clone(&suites)));
+        }
+        let kind = EventKind::IdentityChanged {
+            raw_public_key: security.raw_public_key,
+            x509: security.x509,
+        };
+        drop(security);
+        tracing::info!(event = kind.name());
+        self.hub.publish(None, None, kind);
+        Ok(())
+    }
+
+    /// Trusts other authorities of devices from now on.
+    pub(crate) fn set_anchors(&self, anchors: Anchors, end_sessions: bool) {
+        let trusted = anchors.len();
+        self.security().anchors = trusted;
+        self.keeper.set_anchors(anchors);
+        if end_sessions {
+            for shard in &self.shards {
+                let _ = shard.commands.send(Command::EndCertified);
+            }
+        }
+        let kind = EventKind::TrustChanged {
+            trusted,
+            ended: end_sessions,
+        };
+        tracing::info!(event = kind.name(), trusted, ended = end_sessions);
+        self.hub.publish(None, None, kind);
+    }
+
+    /// Tells that something of how devices come in cannot be taken over.
+    pub(crate) fn security_refused(&self, detail: String) {
+        tracing::error!(event = "security.refused", reason = detail);
+        let kind = EventKind::SecurityRefused { detail };
+        self.hub.publish(None, None, kind);
+    }
+
+    fn security(&self) -> MutexGuard<'_, SecurityInfo> {
+        self.security.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn close(&self, closures: Vec<Closure>) {

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use coap_codec::ContentFormat;
 use coap_codec::link::Links;
 use dtls_core::{CertificateType, Role};
+use dtls_ecdsa::{Anchors, CredentialError, Credentials};
 use lwm2m_identity::{
     ApplyError, Credential, DeviceRecord, Identity, NoSecPolicy, Security, Warning, key_hint,
 };
@@ -373,22 +374,28 @@ impl SecurityInfo {
 
     pub(crate) fn of(config: &Config) -> Self {
         let security = &config.security;
-        let own = security.credentials.as_ref();
-        let types = own.map_or_else(Vec::new, |own| own.types(Role::Server));
-        Self {
+        let mut info = Self {
             secured: !config.coaps.is_empty(),
             plain: !config.coap.is_empty(),
             nosec: config.registry.nosec,
-            public_key: own.map(|own| own.public_key().spki().to_vec()),
-            chain: own.map_or_else(Vec::new, |own| own.chain().to_vec()),
-            raw_public_key: types.contains(&CertificateType::RAW_PUBLIC_KEY),
-            x509: types.contains(&CertificateType::X509),
             anchors: security.anchors.len(),
             connection_id: match security.connection_id {
                 0 => 0,
                 len => len.max(4),
             },
-        }
+            ..Self::default()
+        };
+        info.show(security.credentials.as_ref());
+        info
+    }
+
+    /// What the server shows.
+    pub(crate) fn show(&mut self, own: Option<&Credentials>) {
+        let types = own.map_or_else(Vec::new, |own| own.types(Role::Server));
+        self.public_key = own.map(|own| own.public_key().spki());
+        self.chain = own.map_or_else(Vec::new, |own| own.chain().to_vec());
+        self.raw_public_key = types.contains(&CertificateType::RAW_PUBLIC_KEY);
+        self.x509 = types.contains(&CertificateType::X509);
     }
 }
 
@@ -445,6 +452,28 @@ impl Handle {
             entries.push(self.entry(record).await?);
         }
         Ok(entries)
+    }
+
+    /// Shows another key or certificate to devices from now on, or none. Sessions and handshakes that have begun go on.
+    ///
+    /// # Errors
+    /// The key cannot be used; all is as before.
+    pub fn set_credentials(&self, credentials: Option<Credentials>) -> Result<(), CredentialError> {
+        self.shared.set_credentials(credentials)
+    }
+
+    /// Trusts these authorities of devices, and no others, from now on.
+    ///
+    /// By which of them a session was opened is not kept. So where one was taken away, say `end_sessions`: then all
+    /// sessions that stand on a certificate end, and devices whose authority is still trusted shake hands anew.
+    pub fn set_anchors(&self, anchors: Anchors, end_sessions: bool) {
+        self.shared.set_anchors(anchors, end_sessions);
+    }
+
+    /// Tells the log and the readers of events ([`EventKind::SecurityRefused`](crate::EventKind::SecurityRefused)) that a
+    /// file of keys, certificates or authorities has changed and cannot be taken over. `detail` says why, without secrets.
+    pub fn security_refused(&self, detail: String) {
+        self.shared.security_refused(detail);
     }
 
     /// The security session of a device, while there is one.

@@ -80,9 +80,7 @@ impl Watched {
                     shared.hub.publish(None, None, kind);
                 }
                 Err(detail) => {
-                    tracing::error!(event = "security.refused", reason = detail);
-                    let kind = EventKind::SecurityRefused { detail };
-                    shared.hub.publish(None, None, kind);
+                    shared.security_refused(detail);
                 }
             }
         }

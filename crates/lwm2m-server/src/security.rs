@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use dtls_core::{Alert, Answer, Failure, FailureReason, IdentityKind, Question, Secret, Suites};
-use dtls_ecdsa::{Anchors, CertificateNames, Credentials, Ecdsa, PublicKey, Ring, Trust};
+use dtls_ecdsa::{
+    Anchors, CertificateNames, CredentialError, Credentials, Ecdsa, PublicKey, Ring, Trust,
+};
 use dtls_psk::Psk;
 use lwm2m_identity::{
     Applied, ApplyError, Change, CredentialRecord, DEVICE_KIND, DeviceRecord, Identity, Security,
@@ -91,6 +93,12 @@ impl<S: Store + Clone + 'static> Records for S {
 /// What a server shows and whom it trusts, with the records behind it.
 pub(crate) struct Keeper {
     records: Arc<dyn Records>,
+    own: RwLock<Own>,
+}
+
+/// What may be exchanged while the server runs.
+#[derive(Clone, Debug)]
+struct Own {
     credentials: Option<Credentials>,
     anchors: Anchors,
 }
@@ -101,10 +109,13 @@ impl Keeper {
         credentials: Option<Credentials>,
         anchors: Anchors,
     ) -> Self {
-        Self {
-            records,
+        let own = Own {
             credentials,
             anchors,
+        };
+        Self {
+            records,
+            own: RwLock::new(own),
         }
     }
 
@@ -117,13 +128,34 @@ impl Keeper {
     ///
     /// # Errors
     /// The server's own key cannot be used.
-    pub(crate) fn suites(&self) -> Result<Arc<dyn Suites>, dtls_ecdsa::CredentialError> {
-        let mut all: Vec<Arc<dyn Suites>> = vec![Arc::new(Psk::server())];
-        if let Some(credentials) = &self.credentials {
-            let ecdsa = Ecdsa::new(Ring::new(), credentials.clone(), Trust::Ask)?;
-            all.push(Arc::new(ecdsa));
-        }
-        Ok(Arc::new(all))
+    pub(crate) fn suites(&self) -> Result<Arc<dyn Suites>, CredentialError> {
+        suites(self.own().credentials.as_ref())
+    }
+
+    /// Shows something else from now on; gives what devices can prove themselves with then.
+    ///
+    /// # Errors
+    /// The key cannot be used, and all is as before.
+    pub(crate) fn set_credentials(
+        &self,
+        credentials: Option<Credentials>,
+    ) -> Result<Arc<dyn Suites>, CredentialError> {
+        let suites = suites(credentials.as_ref())?;
+        self.own_mut().credentials = credentials;
+        Ok(suites)
+    }
+
+    /// Trusts these authorities alone from now on.
+    pub(crate) fn set_anchors(&self, anchors: Anchors) {
+        self.own_mut().anchors = anchors;
+    }
+
+    fn own(&self) -> RwLockReadGuard<'_, Own> {
+        self.own.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn own_mut(&self) -> RwLockWriteGuard<'_, Own> {
+        self.own.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers what a handshake asks. Whoever cannot be told from a stranger is one.
@@ -147,8 +179,9 @@ impl Keeper {
                 Box::pin(async move { Answer::Trust(known(found.await)) })
             }
             Question::Trust { chain, .. } => {
+                let anchors = &self.own().anchors;
                 let verdict =
-                    dtls_ecdsa::verify_client_chain(&Ring::new(), &self.anchors, &chain, unix());
+                    dtls_ecdsa::verify_client_chain(&Ring::new(), anchors, &chain, unix());
                 Box::pin(std::future::ready(Answer::Trust(verdict.map(drop))))
             }
             _ => {
@@ -171,7 +204,7 @@ impl Keeper {
                 })
             }
             Identity::RawPublicKey { key } => {
-                let suites = self.credentials.clone().and_then(|credentials| {
+                let suites = self.own().credentials.clone().and_then(|credentials| {
                     let trust = Trust::Keys(vec![PublicKey::from_spki(key).ok()?]);
                     Ecdsa::new(Ring::new(), credentials, trust).ok()
                 });
@@ -179,9 +212,12 @@ impl Keeper {
                 Box::pin(std::future::ready(suites))
             }
             Identity::X509 { names } => {
-                let called = self.credentials.clone().and_then(|credentials| {
-                    Called::new(credentials, self.anchors.clone(), names.clone())
-                });
+                let Own {
+                    credentials,
+                    anchors,
+                } = self.own().clone();
+                let called = credentials
+                    .and_then(|credentials| Called::new(credentials, anchors, names.clone()));
                 let suites = called.map(|it| Arc::new(it) as Arc<dyn Suites>);
                 Box::pin(std::future::ready(suites))
             }
@@ -193,10 +229,18 @@ impl Keeper {
 impl std::fmt::Debug for Keeper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keeper")
-            .field("credentials", &self.credentials)
-            .field("anchors", &self.anchors)
+            .field("own", &self.own)
             .finish_non_exhaustive()
     }
+}
+
+fn suites(credentials: Option<&Credentials>) -> Result<Arc<dyn Suites>, CredentialError> {
+    let mut all: Vec<Arc<dyn Suites>> = vec![Arc::new(Psk::server())];
+    if let Some(credentials) = credentials {
+        let ecdsa = Ecdsa::new(Ring::new(), credentials.clone(), Trust::Ask)?;
+        all.push(Arc::new(ecdsa));
+    }
+    Ok(Arc::new(all))
 }
 
 fn known(found: Result<Option<CredentialRecord>, Down>) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
 use dtls_core::ConnectionIdPolicy;
@@ -111,7 +111,7 @@ impl Server {
             partitions: OnceLock::new(),
             clock,
             secured: addresses.len().saturating_sub(config.coaps.len()),
-            security: SecurityInfo::of(&config),
+            security: Mutex::new(SecurityInfo::of(&config)),
             sessions: Sessions::default(),
             addresses,
             keeper,

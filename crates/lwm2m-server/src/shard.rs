@@ -42,6 +42,10 @@ pub(crate) enum Command {
     Register(Ticket, Box<Op>, Option<CredentialRecord>),
     /// Credentials are no longer good, or not for an endpoint any more.
     Revoke(Arc<[Revocation]>),
+    /// The server shows another key or certificate from now on.
+    Suites(Arc<dyn Suites>),
+    /// Nobody knows any more whether the certificates are good by which sessions were opened.
+    EndCertified,
     /// Came in by another shard; the connection id says that it is of this one.
     Datagram(Target, Vec<u8>),
     /// The registry's answer to a request of this shard.
@@ -302,6 +306,11 @@ impl Shard {
                     let mut all = revocations.iter();
                     all.any(|one| one.ends(identity, |it| fleet.is_registered(it)))
                 });
+            }
+            Command::Suites(suites) => self.stack.set_suites(suites),
+            Command::EndCertified => {
+                let certified = |identity: &Identity| matches!(identity, Identity::X509 { .. });
+                self.stack.revoke(now, certified);
             }
             Command::Datagram(from, mut datagram) => {
                 self.around.fleet.forwarded(self.around.shard);

@@ -15,7 +15,7 @@ use lwm2m_server::dtls_core::{
     self, Answer, Connect, ConnectionIdPolicy, Datagram, Endpoint, Path, Suites,
 };
 use lwm2m_server::dtls_ecdsa::{
-    Credentials, Ecdsa, MatchingType, PrivateKey, Ring, ServerTrust, Trust,
+    CertificateUsage, Credentials, Ecdsa, MatchingType, PrivateKey, Ring, ServerTrust, Trust,
 };
 use lwm2m_server::{
     CallError, CallOptions, Config, EventKind, EventStream, Handle, Server, ServerEvent, StreamItem,
@@ -25,7 +25,7 @@ use registry_core::Removal;
 use sansio::{DatagramBuf, Instant, Peer, Rng};
 use tokio::net::UdpSocket;
 
-use pki::{ROOT, anchors, issued};
+use pki::{OTHER_ROOT, ROOT, anchors, issued};
 
 const KEY: &[u8] = b"0123456789abcdef";
 
@@ -602,6 +602,78 @@ async fn a_session_by_certificate_ends_when_its_endpoint_gets_another_record() {
     assert_eq!(closed, ["gate", "meter"]);
     assert!(handle.device("meter").is_none());
     read(&handle, &mut pump, "urn:dev:pump").await;
+}
+
+/// A device that believes no server but the one with a certificate of this authority.
+fn picky(name: &str, number: u8, authority: u8) -> Ecdsa {
+    let credentials = issued(name, number, ROOT, |_| {});
+    let root = pki::root(authority);
+    let usage = CertificateUsage::TRUST_ANCHOR_ASSERTION;
+    let trust = ServerTrust::certificate(usage, MatchingType::EXACT, &root).unwrap();
+    let trust = Trust::Server(trust.with_name("server"));
+    Ecdsa::new(Ring::new(), credentials, trust).unwrap()
+}
+
+#[tokio::test]
+async fn another_certificate_is_shown_from_now_on_and_sessions_go_on() {
+    let (_server, handle, address) = certified().await;
+    let mut former = Device::connected(address, picky("meter", 3, ROOT)).await;
+    assert_eq!(former.register(&[]).await.0, Code::CREATED);
+    let renewed = issued("server", 201, OTHER_ROOT, |_| {});
+    let (spki, chain) = (renewed.public_key().spki(), renewed.chain().to_vec());
+    handle.set_credentials(Some(renewed)).unwrap();
+    let info = handle.info().security;
+    assert_eq!((info.public_key, info.chain), (Some(spki), chain));
+
+    let mut later = Device::connected(address, picky("gate", 4, OTHER_ROOT)).await;
+    assert_eq!(later.register(&[]).await.0, Code::CREATED);
+    assert!(
+        !Device::new(address)
+            .await
+            .connect(picky("fan", 5, ROOT))
+            .await
+    );
+    read(&handle, &mut former, "meter").await;
+
+    // And none: keys are all that is left.
+    handle.set_credentials(None).unwrap();
+    let suites = picky("fan", 5, OTHER_ROOT);
+    assert!(!Device::new(address).await.connect(suites).await);
+    read(&handle, &mut former, "meter").await;
+}
+
+#[tokio::test]
+async fn an_authority_that_is_taken_away_ends_the_sessions_by_certificates() {
+    let (_server, handle, address) = certified().await;
+    handle
+        .set_security("lamp", &[psk("lamp", KEY)])
+        .await
+        .unwrap();
+    let mut lamp = Device::connected(address, Psk::client(b"lamp", KEY).unwrap()).await;
+    assert_eq!(lamp.register(&[]).await.0, Code::CREATED);
+    let mut meter = Device::connected(address, certificate("meter", 3)).await;
+    assert_eq!(meter.register(&[]).await.0, Code::CREATED);
+
+    // One more ends nothing.
+    handle.set_anchors(pki::all([ROOT, OTHER_ROOT]), false);
+    assert_eq!(handle.info().security.anchors, 2);
+    read(&handle, &mut meter, "meter").await;
+
+    let mut events = handle.events(None);
+    handle.set_anchors(anchors(OTHER_ROOT), true);
+    next(&mut events, |event| match &event.kind {
+        EventKind::SessionClosed { identity, .. } => {
+            assert_eq!(identity.endpoint(), Some("meter"));
+            Some(())
+        }
+        _ => None,
+    })
+    .await;
+    assert!(!meter.connect(certificate("meter", 3)).await);
+    let credentials = issued("meter", 3, OTHER_ROOT, |_| {});
+    let moved = Ecdsa::new(Ring::new(), credentials, Trust::Ask).unwrap();
+    assert!(meter.connect(moved).await);
+    read(&handle, &mut lamp, "lamp").await;
 }
 
 #[tokio::test]

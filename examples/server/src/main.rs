@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod identity;
 mod models;
 mod run;
 mod security;
@@ -31,12 +32,7 @@ fn main() -> ExitCode {
         (Some(_), None) => logging.quiet().start(),
         _ => logging.start(),
     }
-    for line in &settings.security.understood {
-        tracing::info!(event = "security.read", "{line}");
-    }
-    for line in &settings.security.warnings {
-        tracing::warn!(event = "security.warning", "{line}");
-    }
+    settings.security.identity.tell();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(support::exit::FAILED, &error),

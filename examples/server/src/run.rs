@@ -31,6 +31,9 @@ pub(crate) async fn run(settings: Settings, models: Models) -> Result<u8, Box<dy
         None => (Token::generate()?, true),
     };
     let handle = server.handle();
+    let security = &settings.security;
+    let watched = security.watched.clone();
+    let watching = tokio::spawn(watched.watch(security.identity.clone(), handle.clone()));
     let app = router(handle.clone(), ConsoleConfig::new(token.clone()));
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(lwm2m_console::serve(
@@ -45,6 +48,7 @@ pub(crate) async fn run(settings: Settings, models: Models) -> Result<u8, Box<dy
         told = demonstrate(&settings, &mut fleet, &handle, http, &token) => told.map(|()| exit::DONE),
         stop = &mut stopping => Ok(stop.exit_code()),
     };
+    watching.abort();
     // Devices leave while there is a server to leave, and readers of events learn it.
     fleet.stop().await;
     server.shutdown().await;

@@ -1,16 +1,14 @@
 //! How devices prove who they are, and the server too: flags and files, into what the server runs with.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 use lwm2m_identity::NoSecPolicy;
-use lwm2m_identity::material::{Certificate, Validity};
-use lwm2m_server::dtls_ecdsa::{Anchors, Credentials, PrivateKey};
 use serde::Deserialize;
-use support::{MaterialFileError, folder, material};
+
+use crate::identity::{Files, Identity, Watched};
 
 /// The flags.
 #[derive(Args, Debug, Default)]
@@ -25,7 +23,8 @@ pub(crate) struct Flags {
         value_delimiter = ','
     )]
     coaps: Vec<Listen>,
-    /// The server's private key (P-256; PEM, DER, hex or base64): devices may show raw public keys
+    /// The server's private key (P-256; PEM, DER, hex or base64): devices may show raw public keys. This file and the two
+    /// below are read again when they change
     #[arg(long, value_name = "FILE", env = "LWM2M_IDENTITY_KEY")]
     identity_key: Option<PathBuf>,
     /// The server's certificate and those that lead to an authority: devices may show certificates too
@@ -124,17 +123,14 @@ pub(crate) struct Security {
     pub(crate) coaps: Vec<SocketAddr>,
     /// Whether the addresses are the default ones, of which a missing family is forgiven.
     pub(crate) coaps_is_default: bool,
-    pub(crate) credentials: Option<Credentials>,
-    pub(crate) anchors: Anchors,
+    /// The files of the server's own identity, and what they said at the start.
+    pub(crate) watched: Watched,
+    pub(crate) identity: Identity,
     pub(crate) file: Option<PathBuf>,
     pub(crate) nosec: NoSecPolicy,
     pub(crate) connection_id: u8,
     pub(crate) max_sessions: Option<usize>,
     pub(crate) max_handshakes: Option<usize>,
-    /// How files were understood, in words without secrets.
-    pub(crate) understood: Vec<String>,
-    /// What works and should not stay so.
-    pub(crate) warnings: Vec<String>,
 }
 
 impl Security {
@@ -162,7 +158,12 @@ impl Security {
             (None, Some(text)) => text.parse().map_err(|error| format!("cid: {error}"))?,
             (None, None) => Cid(8),
         };
-        let mut made = Self {
+        let (watched, identity) = Watched::open(Files {
+            key: flags.identity_key.or(file.identity_key),
+            cert: flags.identity_cert.or(file.identity_cert),
+            trust: flags.trust.or(file.trust),
+        })?;
+        Ok(Self {
             coaps_is_default: given.is_none(),
             coaps: given.unwrap_or_else(|| match once {
                 true => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
@@ -171,8 +172,8 @@ impl Security {
                     SocketAddr::from((Ipv6Addr::UNSPECIFIED, 5684)),
                 ],
             }),
-            credentials: None,
-            anchors: Anchors::default(),
+            watched,
+            identity,
             file: flags.security.or(file.security),
             nosec: match flags.nosec.or(file.nosec) {
                 None | Some(NoSec::Open) => NoSecPolicy::Open,
@@ -182,104 +183,7 @@ impl Security {
             connection_id: cid.0,
             max_sessions: flags.max_sessions.or(file.max_sessions),
             max_handshakes: flags.max_handshakes.or(file.max_handshakes),
-            understood: Vec::new(),
-            warnings: Vec::new(),
-        };
-        let key = flags.identity_key.or(file.identity_key);
-        let cert = flags.identity_cert.or(file.identity_cert);
-        made.identity(key.as_deref(), cert.as_deref())?;
-        if let Some(path) = flags.trust.or(file.trust) {
-            if cert.is_none() {
-                made.warnings.push(
-                    "--trust is for devices with certificates, and they come in only where the server has one too: add --identity-cert FILE".into(),
-                );
-            }
-            made.trust(&path)?;
-        }
-        Ok(made)
-    }
-
-    /// The server's own key and certificate: both, the key alone, or neither.
-    fn identity(&mut self, key: Option<&Path>, cert: Option<&Path>) -> Result<(), String> {
-        let Some(path) = key else {
-            return match cert {
-                None => Ok(()),
-                Some(_) => {
-                    Err("--identity-cert needs its private key: add --identity-key FILE".into())
-                }
-            };
-        };
-        let own = material(path)
-            .and_then(|reading| {
-                reading
-                    .private_key()
-                    .map_err(|error| MaterialFileError::of(path, error))
-            })
-            .map_err(|error| format!("--identity-key {error}"))?;
-        self.understood.push(format!("{}: {own}", path.display()));
-        if let Some(by) = lwm2m_identity::published::public_key(own.public_key().spki()) {
-            self.warnings.push(format!(
-                "{}: this key is published ({by}), so everybody has it",
-                path.display()
-            ));
-        }
-        let pkcs8 = own.to_pkcs8();
-        let usable = PrivateKey::from_der(&pkcs8)
-            .map_err(|error| format!("--identity-key {}: {error}", path.display()))?;
-        let Some(cert) = cert else {
-            self.credentials = Some(Credentials::raw_public_key(usable));
-            return Ok(());
-        };
-        let chain = material(cert)
-            .and_then(|reading| {
-                reading
-                    .certificates()
-                    .map_err(|error| MaterialFileError::of(cert, error))
-            })
-            .map_err(|error| format!("--identity-cert {error}"))?;
-        let leaf = chain.first().ok_or("--identity-cert: no certificate")?;
-        if leaf.public_key() != own.public_key() {
-            return Err(format!(
-                "{} is not the key of the certificate in {}: its public key has SHA-256 {}, the certificate's {}",
-                path.display(),
-                cert.display(),
-                own.public_key().fingerprint(),
-                leaf.public_key().fingerprint()
-            ));
-        }
-        for one in &chain {
-            self.certificate(cert, one);
-        }
-        let chain = chain.iter().map(|one| one.der().to_vec()).collect();
-        let credentials = Credentials::x509(usable, chain)
-            .map_err(|error| format!("--identity-cert {}: {error}", cert.display()))?;
-        self.credentials = Some(credentials.or_raw_public_key());
-        Ok(())
-    }
-
-    fn trust(&mut self, path: &Path) -> Result<(), String> {
-        let all = folder(path).map_err(|error| format!("--trust {error}"))?;
-        for one in &all {
-            self.certificate(path, one);
-        }
-        let ders: Vec<_> = all.iter().map(|one| one.der().clone()).collect();
-        self.anchors = Anchors::from_der(&ders)
-            .map_err(|error| format!("--trust {}: {error}", path.display()))?;
-        Ok(())
-    }
-
-    fn certificate(&mut self, path: &Path, one: &Certificate) {
-        self.understood.push(format!("{}: {one}", path.display()));
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let name = one.common_name().unwrap_or("without a name");
-        match one.validity(now.map_or(0, |since| since.as_secs())) {
-            Validity::Valid => {}
-            Validity::Expired => self.warnings.push(format!("{}: the certificate {name:?} has expired", path.display())),
-            Validity::NotYet => self.warnings.push(format!(
-                "{}: the certificate {name:?} is not valid yet; is the clock of this machine right?",
-                path.display()
-            )),
-        }
+        })
     }
 
     /// Into the server's configuration.
@@ -287,8 +191,8 @@ impl Security {
         config.coaps.clone_from(&self.coaps);
         config.registry.nosec = self.nosec;
         let security = &mut config.security;
-        security.credentials.clone_from(&self.credentials);
-        security.anchors.clone_from(&self.anchors);
+        security.credentials.clone_from(&self.identity.credentials);
+        security.anchors.clone_from(&self.identity.anchors);
         security.file.clone_from(&self.file);
         security.connection_id = self.connection_id;
         if let Some(sessions) = self.max_sessions {
@@ -346,7 +250,8 @@ mod tests {
         let files = files();
         let at = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
         let plain = resolve(&[]).unwrap();
-        assert!(plain.credentials.is_none() && plain.coaps_is_default && plain.anchors.is_empty());
+        assert!(plain.identity.credentials.is_none() && plain.identity.anchors.is_empty());
+        assert!(plain.coaps_is_default);
         assert_eq!(
             (
                 plain.coaps[0].port(),
@@ -356,7 +261,7 @@ mod tests {
             (5684, 5684, 8)
         );
         let rpk = resolve(&["--identity-key", &at("key.pem")]).unwrap();
-        assert!(rpk.credentials.unwrap().chain().is_empty());
+        assert!(rpk.identity.credentials.unwrap().chain().is_empty());
         let both = [
             "--identity-key",
             &at("key.pem"),
@@ -368,15 +273,15 @@ mod tests {
         let x509 = resolve(&both).unwrap();
         assert_eq!(
             (
-                x509.credentials.as_ref().unwrap().chain().len(),
-                x509.anchors.len()
+                x509.identity.credentials.as_ref().unwrap().chain().len(),
+                x509.identity.anchors.len()
             ),
             (1, 1)
         );
         assert!(
-            x509.understood[1].contains("CN \"lwm2m.example\""),
+            x509.identity.understood[1].contains("CN \"lwm2m.example\""),
             "{:?}",
-            x509.understood
+            x509.identity.understood
         );
         assert!(!format!("{x509:?}").contains(SCALAR));
         let off = resolve(&["--coaps", "off", "--cid", "off", "--nosec", "known"]).unwrap();

@@ -79,12 +79,17 @@ impl Program {
 
     /// Follows the events until one of this type.
     fn event(&self, wanted: &str) -> Json {
+        self.event_after(wanted, 0)
+    }
+
+    /// The same for events after this one.
+    fn event_after(&self, wanted: &str, since: u64) -> Json {
         let mut stream = TcpStream::connect(self.http).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(30)))
             .unwrap();
         let head = format!(
-            "GET /api/v1/events?since=0&type={wanted} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\n\
+            "GET /api/v1/events?since={since}&type={wanted} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\n\
              Accept: application/x-ndjson\r\n\r\n",
             self.http
         );
@@ -269,3 +274,119 @@ fn a_security_file_is_read_and_its_faults_are_told() {
         "{told}"
     );
 }
+
+#[test]
+fn own_certificate_and_authorities_that_change_are_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (key, cert, trust) = (at("server.key"), at("server.pem"), at("trust"));
+    std::fs::create_dir(&trust).unwrap();
+    for (path, text) in [
+        (&key, KEYS[0]),
+        (&cert, CERTIFICATES[0]),
+        (&trust.join("a.pem"), CERTIFICATES[0]),
+    ] {
+        std::fs::write(path, text).unwrap();
+    }
+    let program = Program::start(&[
+        "--identity-key",
+        key.to_str().unwrap(),
+        "--identity-cert",
+        cert.to_str().unwrap(),
+        "--trust",
+        trust.to_str().unwrap(),
+    ]);
+    let shown = || {
+        let server = program.call("GET", "/server", None).1;
+        let security = &server["security"];
+        let name = &security["certificates"][0]["common_name"];
+        (
+            name.as_str().unwrap().to_owned(),
+            security["trusted"].clone(),
+        )
+    };
+    let id = |event: &Json| event["id"].as_u64().unwrap();
+    assert_eq!(shown(), ("authority".to_owned(), json!(1)));
+
+    // Half of a new pair: told, and the old one stays.
+    std::fs::write(&cert, CERTIFICATES[1]).unwrap();
+    let refused = program.event("security.refused");
+    let detail = refused["data"]["detail"].as_str().unwrap();
+    for part in [
+        "server.key is not the key of the certificate in",
+        "stay in use",
+    ] {
+        assert!(detail.contains(part), "{detail}");
+    }
+    assert_eq!(shown(), ("authority".to_owned(), json!(1)));
+    std::fs::write(&key, KEYS[1]).unwrap();
+    let changed = program.event("identity.changed");
+    assert_eq!(changed["data"], json!({ "rpk": true, "x509": true }));
+    assert_eq!(shown(), ("another authority".to_owned(), json!(1)));
+
+    std::fs::write(trust.join("b.pem"), CERTIFICATES[1]).unwrap();
+    let more = program.event("trust.changed");
+    assert_eq!(more["data"], json!({ "trusted": 2, "ended": false }));
+    std::fs::write(trust.join("c.pem"), "no certificate").unwrap();
+    let refused = program.event_after("security.refused", id(&refused));
+    let detail = refused["data"]["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("c.pem") && detail.contains("--trust"),
+        "{detail}"
+    );
+    assert_eq!(shown().1, json!(2));
+    for gone in ["a.pem", "c.pem"] {
+        std::fs::remove_file(trust.join(gone)).unwrap();
+    }
+    let fewer = program.event_after("trust.changed", id(&more));
+    assert_eq!(fewer["data"], json!({ "trusted": 1, "ended": true }));
+    assert_eq!(shown(), ("another authority".to_owned(), json!(1)));
+}
+
+/// openssl ecparam -name prime256v1 -genkey -noout
+const KEYS: [&str; 2] = [
+    "\
+-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEIKyjzaAgd+vlGfjOTRg+W9n5brKDojavJDC+9KS01W/boAoGCCqGSM49
+AwEHoUQDQgAEajoXHeG0jXw0QGtAkNB4+h56P2MUgtLI8qemRIe1JSCXMUHNGi1T
+XnCH8GY7kF0faoGMKv5+ahGknJwb3+90ZQ==
+-----END EC PRIVATE KEY-----
+",
+    "\
+-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEICJP7wIFfBx8sLFOIQuJS/NX+YLC35/nOhEYwFj8+oT5oAoGCCqGSM49
+AwEHoUQDQgAEQdAVJ2b2pUGQgNt6u5AmlbVf1t3ASG9As/v3Hw3tS6ms/SER6DY5
+aLwXFxlMXj7pS3P6HTeTJQMk9YQNBXbt9A==
+-----END EC PRIVATE KEY-----
+",
+];
+
+/// openssl req -x509 -key key.pem -subj "/CN=authority" -days 36500, and "another authority" of the other key
+const CERTIFICATES: [&str; 2] = [
+    "\
+-----BEGIN CERTIFICATE-----
+MIIBfjCCASWgAwIBAgIUCku47sSI//DohLyNeCVGVo16znAwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJYXV0aG9yaXR5MCAXDTI2MTEyOTAxNTI1MFoYDzIxMjYxMTA1
+MDE1MjUwWjAUMRIwEAYDVQQDDAlhdXRob3JpdHkwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARqOhcd4bSNfDRAa0CQ0Hj6Hno/YxSC0sjyp6ZEh7UlIJcxQc0aLVNe
+cIfwZjuQXR9qgYwq/n5qEaScnBvf73Rlo1MwUTAdBgNVHQ4EFgQUKbKbWkJ/o1Qy
++b4PzRDvtEfCkeQwHwYDVR0jBBgwFoAUKbKbWkJ/o1Qy+b4PzRDvtEfCkeQwDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiBZCoOz5tImUUdPpUYuquLf
+Q5ES9SmZKGeYTdhhUOVuqQIgOJPiDFvZF2pt2TXbN3Ymh9prWG4yM3qJZVmo7Ttm
+K+Y=
+-----END CERTIFICATE-----
+",
+    "\
+-----BEGIN CERTIFICATE-----
+MIIBjjCCATWgAwIBAgIUJvjgjXWmtsPelwbErGr2qjoWPl8wCgYIKoZIzj0EAwIw
+HDEaMBgGA1UEAwwRYW5vdGhlciBhdXRob3JpdHkwIBcNMjYxMTI5MDE1MjUwWhgP
+MjEyNjExMDUwMTUyNTBaMBwxGjAYBgNVBAMMEWFub3RoZXIgYXV0aG9yaXR5MFkw
+EwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEQdAVJ2b2pUGQgNt6u5AmlbVf1t3ASG9A
+s/v3Hw3tS6ms/SER6DY5aLwXFxlMXj7pS3P6HTeTJQMk9YQNBXbt9KNTMFEwHQYD
+VR0OBBYEFMyuk7MKIyy6hoY8A6QnOc0MRgdbMB8GA1UdIwQYMBaAFMyuk7MKIyy6
+hoY8A6QnOc0MRgdbMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIg
+GHGRyDtNKCJJlrBlTwGKKKcqIGAqoBhkKa9yBngxyZwCIC5N9wGfJVKayHMx/qkg
+JMaEJhhwLXnjTo/ONHGiVLAD
+-----END CERTIFICATE-----
+",
+];

@@ -8,7 +8,7 @@ mod stop;
 
 pub use file::{FileError, read_file};
 pub use log::{LogFormat, Logging};
-pub use material::{MaterialFileError, folder, material};
+pub use material::{MaterialFileError, files, folder, material};
 pub use stop::{Stop, stopping};
 
 /// Exit codes of all programs.

@@ -27,18 +27,8 @@ pub fn folder(path: &Path) -> Result<Vec<Certificate>, MaterialFileError> {
         path: path.to_owned(),
         problem,
     };
-    let mut files = vec![path.to_owned()];
-    if path.is_dir() {
-        let entries = std::fs::read_dir(path).map_err(|error| at(Problem::Read(error)))?;
-        files = entries
-            .map(|entry| Ok(entry?.path()))
-            .collect::<Result<_, std::io::Error>>()
-            .map_err(|error| at(Problem::Read(error)))?;
-        files.retain(|file| file.is_file() && !hidden(file));
-        files.sort();
-    }
     let mut all = Vec::new();
-    for file in files {
+    for file in files(path)? {
         let certificates = material(&file)?.certificates();
         all.extend(certificates.map_err(|error| MaterialFileError {
             path: file,
@@ -49,6 +39,27 @@ pub fn folder(path: &Path) -> Result<Vec<Certificate>, MaterialFileError> {
         return Err(at(Problem::Material(MaterialError::Missing("certificate"))));
     }
     Ok(all)
+}
+
+/// What [`folder`] reads: the files in a folder that are not hidden, in the order of their names, or the one file.
+///
+/// # Errors
+///
+/// [`MaterialFileError`] for a folder that cannot be read.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>, MaterialFileError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = std::fs::read_dir(path)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .map_err(|error| MaterialFileError {
+            path: path.to_owned(),
+            problem: Problem::Read(error),
+        });
+    let mut files: Vec<PathBuf> = entries?;
+    files.retain(|file| file.is_file() && !hidden(file));
+    files.sort();
+    Ok(files)
 }
 
 fn hidden(file: &Path) -> bool {

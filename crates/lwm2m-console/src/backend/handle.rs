@@ -589,6 +589,14 @@ fn event(handle: &Handle, event: &ServerEvent) -> Event {
         })),
         EventKind::CredentialSet { mode, .. } => Data::Other(json!({ "mode": mode })),
         EventKind::SecurityReloaded { changed, .. } => Data::Other(json!({ "changed": changed })),
+        EventKind::IdentityChanged {
+            raw_public_key,
+            x509,
+            ..
+        } => Data::Other(json!({ "rpk": raw_public_key, "x509": x509 })),
+        EventKind::TrustChanged { trusted, ended, .. } => {
+            Data::Other(json!({ "trusted": trusted, "ended": ended }))
+        }
         EventKind::SecurityRefused { detail, .. } => Data::Other(json!({ "detail": detail })),
         EventKind::ObservationStarted { path, node, .. } => value(path, node.as_ref(), None),
         EventKind::ObservationNotified {

@@ -64,9 +64,18 @@ fn authority(number: u8) -> CertificateParams {
     params
 }
 
-pub(crate) fn anchors(number: u8) -> Anchors {
+/// The certificate of an authority.
+pub(crate) fn root(number: u8) -> Vec<u8> {
     let root = authority(number).self_signed(&Key::new(number)).unwrap();
-    Anchors::from_der([root.der()]).unwrap()
+    root.der().to_vec()
+}
+
+pub(crate) fn anchors(number: u8) -> Anchors {
+    all([number])
+}
+
+pub(crate) fn all<const N: usize>(numbers: [u8; N]) -> Anchors {
+    Anchors::from_der(numbers.map(root)).unwrap()
 }
 
 /// A certificate of `issuer`, changed by `adjust`.
