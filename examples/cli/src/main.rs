@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     if failure.exit != 0 {
-        eprintln!("lwm2m: {failure}");
+        support::complain!("lwm2m: {failure}");
     }
     ExitCode::from(failure.exit)
 }

@@ -49,7 +49,7 @@ impl Output {
     /// Says something that is no data.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{}", printable(text));
+            support::complain!("{}", printable(text));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Commands on stdin. What they show goes to stdout, what they say to stderr.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use lwm2m_client::{Client, ClientError, LifeError, ServerId, Status, ops::Lifetime};
@@ -15,7 +16,7 @@ pub(crate) async fn run(client: Client, interactive: bool) -> u8 {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     loop {
         if interactive {
-            eprint!("> ");
+            let _ = write!(std::io::stderr(), "> ");
         }
         let Ok(Some(line)) = lines.next_line().await else {
             if interactive {
@@ -29,7 +30,7 @@ pub(crate) async fn run(client: Client, interactive: bool) -> u8 {
             Ok(Next::Quit) => return code,
             Err(problem) => {
                 code = problem.code;
-                eprintln!("error: {}", problem.text);
+                support::complain!("error: {}", problem.text);
             }
         }
     }
@@ -78,7 +79,7 @@ async fn command(client: &Client, line: &str) -> Result<Next, Problem> {
     let rest = rest.trim();
     match word {
         "" => {}
-        "help" => print!("{HELP}"),
+        "help" => support::say!("{HELP}"),
         "quit" | "exit" => return Ok(Next::Quit),
         "list" => list(client),
         "get" => {
@@ -93,7 +94,7 @@ async fn command(client: &Client, line: &str) -> Result<Next, Problem> {
         "register" => {
             let server = server(client, rest)?;
             let registered = client.register(server).await?;
-            println!("registered with {server} as {}", registered.location);
+            support::say!("registered with {server} as {}", registered.location);
         }
         "update" => {
             let lifetime = match rest {
@@ -107,25 +108,25 @@ async fn command(client: &Client, line: &str) -> Result<Next, Problem> {
             for server in client.servers() {
                 wait(client, server).await?;
                 client.update(server, lifetime).await?;
-                println!("updated with {server}");
+                support::say!("updated with {server}");
             }
         }
         "deregister" => {
             let server = server(client, rest)?;
             client.deregister(Some(server)).await?;
-            println!("de-registered from {server}");
+            support::say!("de-registered from {server}");
         }
         "disconnect" => {
             for server in client.servers() {
                 client.disconnect(server)?;
             }
-            println!("disconnected");
+            support::say!("disconnected");
         }
         "reconnect" => {
             for server in client.servers() {
                 client.reconnect(server)?;
             }
-            println!("reconnecting");
+            support::say!("reconnecting");
         }
         word => return Err(Problem::new(format!("no command {word:?}; try help"))),
     }
@@ -177,7 +178,7 @@ fn list(client: &Client) {
             Some(Status::Offline) => "disconnected".into(),
             Some(_) => "registering".into(),
         };
-        println!("server {server}: {status}");
+        support::say!("server {server}: {status}");
     }
     for (object, instances) in client.objects() {
         let lines = client.with_object(object, |held| {
@@ -201,7 +202,7 @@ fn list(client: &Client) {
             lines
         });
         for line in lines.unwrap_or_default() {
-            println!("{line}");
+            support::say!("{line}");
         }
     }
 }
@@ -214,7 +215,7 @@ fn unit(def: &ResourceDef<'_>) -> String {
 
 fn show(node: &Node, path: &Path) {
     for (path, value) in node.walk(path) {
-        println!("{path} = {}", value_text(value));
+        support::say!("{path} = {}", value_text(value));
     }
 }
 
@@ -319,8 +320,7 @@ update [SECONDS]      now, with a new lifetime if one is given
 deregister [SERVER]   leave
 disconnect            fall silent, and keep the registration
 reconnect             speak again
-quit                  leave, and end
-";
+quit                  leave, and end";
 
 #[cfg(test)]
 mod tests {

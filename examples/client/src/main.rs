@@ -19,7 +19,7 @@ async fn main() -> ExitCode {
     let options = match Options::read() {
         Ok(options) => options,
         Err(error) => {
-            eprintln!("error: {error}");
+            support::complain!("error: {error}");
             return exit::USAGE.into();
         }
     };
@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
     let client = match start(&options).await {
         Ok(client) => client,
         Err(error) => {
-            eprintln!("error: {error}");
+            support::complain!("error: {error}");
             return error.code().into();
         }
     };

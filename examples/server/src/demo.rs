@@ -127,7 +127,7 @@ pub(crate) async fn tell(
             .map_err(|error| format!("{endpoint} {}: {error}", device.value))?;
         let unit = unit(handle, device).await;
         let shown = show(device.value, &answer.node, &unit)?;
-        println!("  ✓ {endpoint:<18} registered → {} = {shown}", device.value);
+        support::say!("  ✓ {endpoint:<18} registered → {} = {shown}", device.value);
         if device.is_secured {
             let session = handle
                 .session(endpoint)
@@ -136,7 +136,7 @@ pub(crate) async fn tell(
                 true => "with a connection id",
                 false => "without a connection id",
             };
-            println!("  ✓ {endpoint:<18} secured    → {}, {id}", session.suite);
+            support::say!("  ✓ {endpoint:<18} secured    → {}, {id}", session.suite);
         }
     }
     for device in &fleet.devices {
@@ -152,7 +152,7 @@ pub(crate) async fn tell(
             .map_err(|error| format!("observing {endpoint} {path}: {error}"))?;
         let node = within(notified(&mut events, path)).await?;
         let shown = show(path, &node, &unit(handle, device).await)?;
-        println!("  ✓ {endpoint:<18} observed   → {path} = {shown}");
+        support::say!("  ✓ {endpoint:<18} observed   → {path} = {shown}");
     }
     Ok(())
 }
@@ -177,7 +177,7 @@ pub(crate) async fn check_http(http: SocketAddr, token: &Token) -> Result<(), Bo
             return Err(format!("GET {path} is answered with {status} instead of {wanted}").into());
         }
     }
-    println!("  ✓ page and API answer");
+    support::say!("  ✓ page and API answer");
     Ok(())
 }
 

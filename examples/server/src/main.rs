@@ -44,6 +44,6 @@ fn main() -> ExitCode {
 }
 
 fn failed(code: u8, error: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("lwm2m-server: {error}");
+    support::complain!("lwm2m-server: {error}");
     ExitCode::from(code)
 }

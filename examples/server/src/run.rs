@@ -75,7 +75,7 @@ async fn demonstrate(
             tracing::error!(event = "demo.failed", reason = %error);
         }
     }
-    println!("  Ctrl-C stops.");
+    support::say!("  Ctrl-C stops.");
     std::future::pending().await
 }
 
@@ -135,17 +135,17 @@ fn bind_error(flag: &str, address: SocketAddr, error: &io::Error) -> Box<dyn Err
 
 /// Says what runs where.
 fn announce(info: &ServerInfo, http: SocketAddr, token: Option<&str>) {
-    println!("  {:<10} URL", "role");
+    support::say!("  {:<10} URL", "role");
     for endpoint in &info.endpoints {
-        println!("  {:<10} {endpoint}", "server");
+        support::say!("  {:<10} {endpoint}", "server");
     }
-    println!("  {:<10} http://{http}/", "page");
-    println!(
+    support::say!("  {:<10} http://{http}/", "page");
+    support::say!(
         "  {:<10} http://{http}/api/v1 (http://{http}/openapi.json)",
         "API"
     );
     if let Some(token) = token {
-        println!(
+        support::say!(
             "  {:<10} {token}   (new at each start; LWM2M_ADMIN_TOKEN keeps one)",
             "token"
         );
@@ -157,10 +157,10 @@ fn announce(info: &ServerInfo, http: SocketAddr, token: Option<&str>) {
                     NoSecPolicy::Open => "every device without a record",
                     _ => "devices whose record says so",
                 };
-                println!("  {mode:<10} on: {who}");
+                support::say!("  {mode:<10} on: {who}");
             }
-            None => println!("  {mode:<10} on"),
-            Some(why) => println!("  {mode:<10} off: {why} ({})", flags_of(mode)),
+            None => support::say!("  {mode:<10} on"),
+            Some(why) => support::say!("  {mode:<10} off: {why} ({})", flags_of(mode)),
         }
     }
     if let Some(key) = &info.security.public_key {
@@ -172,7 +172,7 @@ fn announce(info: &ServerInfo, http: SocketAddr, token: Option<&str>) {
         .zip(&info.endpoints)
         .filter(|(address, uri)| uri.starts_with("coap://") && !address.ip().is_loopback());
     for (address, _) in open {
-        println!(
+        support::say!(
             "  !! {address} takes devices without security: anybody who reaches it can register"
         );
     }
@@ -183,18 +183,18 @@ fn identity(spki: &[u8]) {
     let Ok(key) = PublicKey::from_spki(spki) else {
         return;
     };
-    println!(
+    support::say!(
         "  {:<10} the server's public key ({})",
         "identity",
         key.algorithm()
     );
-    println!("  {:<10} {}", "  hex", key.to_hex());
-    println!("  {:<10} {}", "  base64", key.to_base64());
+    support::say!("  {:<10} {}", "  hex", key.to_hex());
+    support::say!("  {:<10} {}", "  base64", key.to_base64());
     if let Some((x, y)) = key.to_xy_hex() {
-        println!("  {:<10} {x}", "  x");
-        println!("  {:<10} {y}", "  y");
+        support::say!("  {:<10} {x}", "  x");
+        support::say!("  {:<10} {y}", "  y");
     }
     for line in key.to_pem().lines() {
-        println!("  {:<10} {line}", "");
+        support::say!("  {:<10} {line}", "");
     }
 }

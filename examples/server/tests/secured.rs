@@ -15,7 +15,7 @@ const TOKEN: &str = "a-token-for-the-test";
 struct Program {
     child: Child,
     told: Vec<String>,
-    _rest: BufReader<ChildStdout>,
+    _rest: Option<BufReader<ChildStdout>>,
     coaps: SocketAddr,
     http: SocketAddr,
 }
@@ -55,7 +55,7 @@ impl Program {
             http: address("http://"),
             child,
             told,
-            _rest: out,
+            _rest: Some(out),
         }
     }
 
@@ -109,6 +109,49 @@ impl Drop for Program {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Nobody reads what it tells, as behind `| head -1`: it serves all the same, also where it has to log.
+#[test]
+fn a_server_that_nobody_reads_goes_on() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let http = port.local_addr().unwrap();
+    drop(port);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let child = Command::new(env!("CARGO_BIN_EXE_lwm2m-server"))
+        .args(["--coap", "127.0.0.1:0", "--coaps", "127.0.0.1:0"])
+        .args(["--http", &http.to_string()])
+        .env_clear()
+        .env("LWM2M_ADMIN_TOKEN", TOKEN)
+        .env("RUST_LOG", "trace")
+        .stdout(writer.try_clone().unwrap())
+        .stderr(writer)
+        .spawn()
+        .unwrap();
+    let mut program = Program {
+        child,
+        told: Vec::new(),
+        _rest: None,
+        coaps: http,
+        http,
+    };
+    let end = Instant::now() + Duration::from_secs(30);
+    while TcpStream::connect(http).is_err() {
+        assert!(Instant::now() < end, "it serves");
+        assert_eq!(program.child.try_wait().unwrap(), None, "it runs");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // What is done is logged; what is logged is lost, and nothing else.
+    let body = json!({ "mode": "psk", "key": "text:0123456789abcdef" });
+    assert_eq!(
+        program
+            .call("PUT", "/devices/lamp/credentials", Some(&body))
+            .0,
+        200
+    );
+    assert_eq!(program.event("credential.set")["ep"], "lamp");
+    assert_eq!(program.child.try_wait().unwrap(), None);
 }
 
 #[test]

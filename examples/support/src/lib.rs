@@ -1,14 +1,16 @@
-//! What the programs share: logging, configuration files, signals, exit codes.
+//! What the programs share: logging, lines for people, configuration files, signals, exit codes.
 #![forbid(unsafe_code)]
 
 mod file;
 mod log;
 mod material;
+mod say;
 mod stop;
 
 pub use file::{FileError, read_file};
 pub use log::{LogFormat, Logging};
 pub use material::{MaterialFileError, files, folder, material};
+pub use say::{complain_line, say_line};
 pub use stop::{Stop, stopping};
 
 /// Exit codes of all programs.

@@ -74,6 +74,8 @@ impl Logging {
             EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(self.filter));
         let lines = tracing_subscriber::fmt()
             .with_env_filter(filter)
+            // Where standard error is closed, a complaint about it would go there too, and end whoever logs.
+            .log_internal_errors(false)
             .with_writer(std::io::stderr);
         // A second start in the same process keeps the first one's settings.
         let _ = match self.format {
