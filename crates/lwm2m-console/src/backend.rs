@@ -153,6 +153,8 @@ pub(crate) struct Credentials {
     pub(crate) nosec: bool,
     /// Any one of these is enough.
     pub(crate) credentials: Vec<CredentialFacts>,
+    /// When all that was set, Unix seconds.
+    pub(crate) set: Option<u64>,
 }
 
 /// What may be told of one credential.

@@ -345,6 +345,7 @@ impl Fake {
             ep: ep.to_owned(),
             nosec: record.nosec,
             credentials,
+            set: record.set,
         })
     }
 
@@ -367,6 +368,7 @@ impl Fake {
         let change = lwm2m_identity::Change {
             endpoint: ep,
             security,
+            set: Some(SET),
         };
         apply(&self.store, &[change])
             .await
@@ -708,3 +710,5 @@ impl Events for FakeEvents {
 
 /// How many events are kept.
 const RING: usize = 8;
+/// When all security records were set: 2026-11-28T10:00:00Z.
+const SET: u64 = 1_795_860_000;

@@ -1,6 +1,7 @@
 //! Security records as a TOML or JSON file: from its text to changes. Reading files is somebody else's job.
 
 mod json;
+mod time;
 mod toml;
 
 use crate::material::{FieldError, FieldProblem, SecurityFields};
@@ -21,6 +22,7 @@ use lwm2m_store::Key;
 ///     mode = "psk"                 # or rpk, x509, nosec
 ///     identity = "lamp-key"        # the endpoint name if left out
 ///     key = "hex:a1b2c3d4e5f60718293a4b5c6d7e8f90"
+///     set = "2026-11-28T10:00:00Z" # since when, where that is to be kept; RFC 3339
 ///
 ///     [[device]]
 ///     endpoint = "gate"
@@ -31,7 +33,13 @@ use lwm2m_store::Key;
 /// ```
 #[derive(Clone, Eq, PartialEq, Debug, Default)]
 pub struct SecurityFile {
-    devices: BTreeMap<String, Security>,
+    devices: BTreeMap<String, Device>,
+}
+
+#[derive(Clone, Eq, PartialEq, Debug)]
+struct Device {
+    security: Security,
+    set: Option<u64>,
 }
 
 impl SecurityFile {
@@ -48,10 +56,10 @@ impl SecurityFile {
         let mut file = Self::default();
         let mut seen = Seen::default();
         for (n, entry) in entries.into_iter().enumerate() {
-            let (endpoint, security) = entry
+            let (endpoint, device) = entry
                 .read(&mut seen)
                 .map_err(|error| error.of_device(n.saturating_add(1)))?;
-            file.devices.insert(endpoint, security);
+            file.devices.insert(endpoint, device);
         }
         Ok(file)
     }
@@ -60,7 +68,7 @@ impl SecurityFile {
     pub fn devices(&self) -> impl Iterator<Item = (&str, &Security)> {
         self.devices
             .iter()
-            .map(|(endpoint, security)| (endpoint.as_str(), security))
+            .map(|(endpoint, device)| (endpoint.as_str(), &device.security))
     }
 
     /// How many endpoints there are.
@@ -88,15 +96,17 @@ impl SecurityFile {
         let removed = removed.map(|endpoint| Change {
             endpoint,
             security: None,
+            set: None,
         });
-        let changed = self.devices.iter().filter(|&(endpoint, security)| {
+        let changed = self.devices.iter().filter(|&(endpoint, device)| {
             old.devices
                 .get(endpoint)
-                .is_none_or(|before| before != security)
+                .is_none_or(|before| before.security != device.security)
         });
-        let changed = changed.map(|(endpoint, security)| Change {
+        let changed = changed.map(|(endpoint, device)| Change {
             endpoint,
-            security: Some(core::slice::from_ref(security)),
+            security: Some(core::slice::from_ref(&device.security)),
+            set: device.set,
         });
         removed.chain(changed).collect()
     }
@@ -149,12 +159,12 @@ struct Seen {
 }
 
 impl Entry<'_> {
-    fn read(self, seen: &mut Seen) -> Result<(String, Security), FileError> {
-        let mut endpoint = None;
+    fn read(self, seen: &mut Seen) -> Result<(String, Device), FileError> {
+        let (mut endpoint, mut set) = (None, None);
         let mut fields = SecurityFields::default();
         let mut lines: BTreeMap<&'static str, usize> = BTreeMap::new();
         for Field { line, name, value } in self.fields {
-            let known = ["endpoint"]
+            let known = OWN_FIELDS
                 .iter()
                 .chain(SecurityFields::NAMES)
                 .find(|&&known| known == name);
@@ -174,6 +184,10 @@ impl Entry<'_> {
             }
             match fields.field(known) {
                 Some(field) => *field = Some(text),
+                None if known == "set" => {
+                    let seconds = time::seconds(&text);
+                    set = Some(seconds.ok_or_else(|| error(FileProblem::NotTime))?);
+                }
                 None => endpoint = Some(text.into_owned()),
             }
         }
@@ -209,7 +223,7 @@ impl Entry<'_> {
             let problem = FileProblem::CredentialTwice { credential, first };
             return Err(at(FileError::new(line_of(field), problem).of_field(field)));
         }
-        Ok((endpoint, security))
+        Ok((endpoint, Device { security, set }))
     }
 }
 
@@ -281,6 +295,8 @@ pub enum FileProblem {
     FieldTwice,
     /// The value is no text but this.
     NotText(&'static str),
+    /// The value is no moment of RFC 3339 from 1970 on.
+    NotTime,
     /// The endpoint name cannot be one.
     Endpoint(EndpointError),
     /// The endpoint is there twice.
@@ -320,7 +336,8 @@ impl fmt::Display for FileError {
                 let start: String = name.chars().take(20).collect();
                 write!(
                     f,
-                    "no field {start:?}: there are endpoint, {}",
+                    "no field {start:?}: there are {}, {}",
+                    OWN_FIELDS.join(", "),
                     SecurityFields::NAMES.join(", ")
                 )
             }
@@ -328,6 +345,7 @@ impl fmt::Display for FileError {
             FileProblem::NotText(what) => {
                 write!(f, "put the value in quotes: it is {what}, not text")
             }
+            FileProblem::NotTime => f.write_str("no moment: write it such as 2026-11-28T10:00:00Z"),
             FileProblem::Endpoint(error) => error.fmt(f),
             FileProblem::EndpointTwice { first } => {
                 write!(
@@ -345,3 +363,6 @@ impl fmt::Display for FileError {
 }
 
 impl core::error::Error for FileError {}
+
+/// The fields of a device beside those of its security mode.
+const OWN_FIELDS: [&str; 2] = ["endpoint", "set"];

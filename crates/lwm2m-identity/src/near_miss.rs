@@ -13,7 +13,7 @@ use lwm2m_store::{Key, Record};
 /// use lwm2m_store::MemoryRecords;
 /// # let mut store = MemoryRecords::new();
 /// # let security = [Security::Psk { identity: "foo-1".into(), key: PskKey::new(&[7; 16])? }];
-/// # let changes = [Change { endpoint: "lamp", security: Some(&security) }];
+/// # let changes = [Change { endpoint: "lamp", security: Some(&security), set: None }];
 /// # store.commit(Plan::new(&changes)?.decide(&[])?.batch)?;
 /// let probes = NearMissProbe::all(b"Foo-1");
 /// let found = probes.iter().flat_map(|p| store.scan(p.kind, &p.prefix, None, p.limit)).collect::<Vec<_>>();

@@ -18,7 +18,7 @@ use lwm2m_store::{Batch, Key, Record};
 #[derive(Clone, Copy, Debug)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "an endpoint and what it may prove: there is no third part"
+    reason = "an endpoint, what it may prove and since when: there is no fourth part"
 )]
 pub struct Change<'a> {
     /// The endpoint.
@@ -26,6 +26,9 @@ pub struct Change<'a> {
     /// All that it may prove from now on: one [`Security::NoSec`], or credentials of which any one is enough, or
     /// nothing, which locks it. `None` removes its record.
     pub security: Option<&'a [Security]>,
+    /// When that was set, Unix seconds, to be kept with it; `None` where nobody knows. What is so already keeps the time
+    /// that it has.
+    pub set: Option<u64>,
 }
 
 /// Changes to one or many endpoints that become one [`Batch`], in three steps: check, load, decide.
@@ -40,7 +43,7 @@ pub struct Change<'a> {
 /// let mut store = MemoryRecords::new();
 /// let security = [Security::Psk { identity: "lamp-key".into(), key: PskKey::new(&[7; 16])? }];
 ///
-/// let changes = [Change { endpoint: "lamp", security: Some(&security) }];
+/// let changes = [Change { endpoint: "lamp", security: Some(&security), set: None }];
 /// let plan = Plan::new(&changes)?;
 /// let loaded = plan.loads().filter_map(|key| store.load(key)).collect::<Vec<_>>();
 /// let planned = plan.decide(&loaded)?;
@@ -62,7 +65,10 @@ impl<'a> Plan<'a> {
     pub fn new(changes: &'a [Change<'a>]) -> Result<Self, PlanError> {
         let mut loads = BTreeSet::new();
         let mut taken: BTreeMap<Key, &str> = BTreeMap::new();
-        for &Change { endpoint, security } in changes {
+        for &Change {
+            endpoint, security, ..
+        } in changes
+        {
             check_endpoint(endpoint).map_err(|error| PlanError::Endpoint {
                 endpoint: endpoint.into(),
                 error,
@@ -184,6 +190,7 @@ impl<'a> Step<'a> {
         let after = change.security.map(|all| DeviceRecord {
             nosec: all.contains(&Security::NoSec),
             credentials: all.iter().filter_map(Security::credential).collect(),
+            set: change.set,
         });
         let mut stays = Vec::new();
         for security in change.security.unwrap_or_default() {
@@ -208,7 +215,11 @@ impl<'a> Step<'a> {
         let all_stay = after
             .as_ref()
             .is_none_or(|after| after.credentials.len() == stays.len());
-        if before == after && all_stay {
+        let proves = |record: &Option<DeviceRecord>| {
+            let record = record.clone();
+            record.map(|record| (record.nosec, record.credentials))
+        };
+        if proves(&before) == proves(&after) && all_stay {
             return Ok(None);
         }
         let gone = before

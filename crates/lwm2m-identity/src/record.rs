@@ -29,6 +29,8 @@ pub struct DeviceRecord {
     pub nosec: bool,
     /// What it may prove instead: any one of these. At most 255 are kept.
     pub credentials: Vec<Credential>,
+    /// When this was set, Unix seconds; `None` where nobody knows.
+    pub set: Option<u64>,
 }
 
 /// One proof that a device may come with. The secret that goes with it stands in a record of its own.
@@ -98,6 +100,7 @@ impl DeviceRecord {
         Self {
             nosec: true,
             credentials: Vec::new(),
+            set: None,
         }
     }
 
@@ -107,13 +110,20 @@ impl DeviceRecord {
         Key::new(DEVICE_KIND, Bytes::copy_from_slice(endpoint.as_bytes()))
     }
 
-    /// The bytes for the store: format, flags, then kind, length and value of each credential.
+    /// The bytes for the store: format, flags, when it was set if that is known, then kind, length and value of each
+    /// credential.
     ///
     /// Credentials beyond 255, and values beyond 65 535 bytes, which no transport can show, are left out.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut out = Vec::new();
-        out.extend([FORMAT, u8::from(self.nosec)]);
+        match self.set {
+            None => out.extend([FORMAT, u8::from(self.nosec)]),
+            Some(seconds) => {
+                out.extend([FORMAT_WITH_TIME, u8::from(self.nosec)]);
+                out.extend(seconds.to_be_bytes());
+            }
+        }
         for credential in self.credentials.iter().take(MAX_CREDENTIALS) {
             let (kind, value) = credential.parts();
             if let Ok(len) = u16::try_from(value.len()) {
@@ -131,14 +141,19 @@ impl DeviceRecord {
     /// Anything that [`encode`](Self::encode) does not write. A record that cannot be read admits nobody.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        match reader.byte()? {
-            FORMAT => {}
+        let has_time = match reader.byte()? {
+            FORMAT => false,
+            FORMAT_WITH_TIME => true,
             format => return Err(reader.error(DecodeErrorKind::Format(format))),
-        }
+        };
         let nosec = match reader.byte()? {
             0 => false,
             1 => true,
             flags => return Err(reader.error(DecodeErrorKind::Flags(flags))),
+        };
+        let set = match has_time {
+            true => Some(u64::from_be_bytes(reader.take()?)),
+            false => None,
         };
         let mut credentials = Vec::new();
         while !reader.rest.is_empty() {
@@ -162,7 +177,11 @@ impl DeviceRecord {
             }
             credentials.push(credential);
         }
-        Ok(Self { nosec, credentials })
+        Ok(Self {
+            nosec,
+            credentials,
+            set,
+        })
     }
 }
 
@@ -260,6 +279,7 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 const FORMAT: u8 = 1;
+const FORMAT_WITH_TIME: u8 = 2;
 const PSK: u8 = 1;
 const RAW_PUBLIC_KEY: u8 = 2;
 const X509: u8 = 3;

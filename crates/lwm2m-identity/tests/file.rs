@@ -155,7 +155,7 @@ fn every_mistake_is_told_with_its_place() {
         ),
         (
             device("mode = \"nosec\"\nidentty = \"x\""),
-            "line 4, device 1: no field \"identty\": there are endpoint, mode, identity, identity_hex, key, public_key, public_x, public_y, name",
+            "line 4, device 1: no field \"identty\": there are endpoint, set, mode, identity, identity_hex, key, public_key, public_x, public_y, name",
         ),
         (
             "[[device]]\nmode = \"nosec\"".into(),
@@ -319,4 +319,32 @@ fn a_reload_changes_what_differs_and_names_what_ends() {
     assert_eq!(store.len(), 12, "nothing is left over");
     reload(&second, &empty);
     assert!(store.is_empty());
+}
+
+#[test]
+fn a_file_may_say_since_when() {
+    let set_of = |file: SecurityFile| {
+        let old = SecurityFile::default();
+        let changes = file.changes_since(&old);
+        changes.iter().map(|change| change.set).collect::<Vec<_>>()
+    };
+    let x509 = |set: &str| device(&format!("mode = \"x509\"\nset = {set}"));
+    for moment in ["\"2026-11-28T10:00:00Z\"", "2026-11-28T11:00:00+01:00"] {
+        assert_eq!(set_of(toml(&x509(moment)).unwrap()), [Some(1_795_860_000)]);
+    }
+    let in_json =
+        r#"{"device": [{"endpoint": "lamp", "mode": "x509", "set": "2026-11-28T10:00:00Z"}]}"#;
+    assert_eq!(set_of(json(in_json).unwrap()), [Some(1_795_860_000)]);
+    assert_eq!(set_of(toml(&device("mode = \"x509\"")).unwrap()), [None]);
+    for wrong in ["\"yesterday\"", "2026-11-28", "\"2026-02-30T10:00:00Z\""] {
+        let error = toml(&x509(wrong)).unwrap_err();
+        assert_eq!((error.line, error.field), (4, Some("set")));
+        assert_eq!(error.problem, FileProblem::NotTime);
+    }
+    let number = toml(&x509("1795860000")).unwrap_err();
+    assert_eq!(number.problem, FileProblem::NotText("integer"));
+    // What is so already is no change.
+    let [old, new] = ["\"2026-11-28T10:00:00Z\"", "\"2026-11-28T10:00:01Z\""]
+        .map(|set| toml(&x509(set)).unwrap());
+    assert!(new.changes_since(&old).is_empty());
 }

@@ -17,6 +17,7 @@ fn store(identities: &[&[u8]]) -> MemoryRecords {
         let changes = [Change {
             endpoint: &endpoint,
             security: Some(&security),
+            set: None,
         }];
         let batch = Plan::new(&changes).unwrap().decide(&[]).unwrap().batch;
         store.commit(batch).unwrap();

@@ -49,12 +49,27 @@ fn set(
     security: &[Security],
 ) -> Result<Vec<Closure>, PlanError> {
     let security = Some(security);
-    try_set(store, &[Change { endpoint, security }])
+    try_set(
+        store,
+        &[Change {
+            endpoint,
+            security,
+            set: None,
+        }],
+    )
 }
 
 fn remove(store: &mut MemoryRecords, endpoint: &str) -> Vec<Closure> {
     let security = None;
-    try_set(store, &[Change { endpoint, security }]).unwrap()
+    try_set(
+        store,
+        &[Change {
+            endpoint,
+            security,
+            set: None,
+        }],
+    )
+    .unwrap()
 }
 
 /// What a handshake finds: the endpoint and the key.
@@ -164,10 +179,12 @@ fn s2_two_devices_swap_identities_in_one_batch() {
             Change {
                 endpoint: "a",
                 security: Some(&to_a),
+                set: None,
             },
             Change {
                 endpoint: "b",
                 security: Some(&to_b),
+                set: None,
             },
         ],
     )
@@ -289,6 +306,37 @@ fn a_session_ends_with_its_credential_for_whomever_it_speaks() {
 }
 
 #[test]
+fn a_record_says_when_it_was_set_and_what_is_so_already_keeps_its_time() {
+    let mut store = MemoryRecords::new();
+    let mut set_at = |security: &[Security], set| {
+        let change = Change {
+            endpoint: "lamp",
+            security: Some(security),
+            set,
+        };
+        try_set(&mut store, &[change]).unwrap();
+        let record = store.load(&DeviceRecord::key("lamp")).unwrap();
+        (DeviceRecord::decode(&record.value).unwrap(), record.value)
+    };
+    let (record, bytes) = set_at(&[psk("id", A)], Some(0x0102_0304));
+    assert_eq!(record.set, Some(0x0102_0304));
+    assert_eq!(
+        bytes[..],
+        [2, 0, 0, 0, 0, 0, 1, 2, 3, 4, 1, 0, 2, b'i', b'd']
+    );
+    assert!((0..bytes.len()).all(|len| {
+        DeviceRecord::decode(&bytes[..len]).is_ok_and(|record| record.credentials.is_empty())
+            == (len == 10)
+    }));
+    assert_eq!(set_at(&[psk("id", A)], Some(9)).0, record);
+    let (renewed, _) = set_at(&[psk("id", B)], Some(9));
+    assert_eq!(renewed.set, Some(9));
+    // As earlier versions wrote it, and as it is written where nobody knows.
+    let (unknown, bytes) = set_at(&[Security::NoSec], None);
+    assert_eq!((unknown.set, &bytes[..]), (None, &[1, 1][..]));
+}
+
+#[test]
 fn what_is_so_already_changes_and_ends_nothing() {
     let mut store = MemoryRecords::new();
     let both = [psk("id", A), x509("lamp")];
@@ -333,6 +381,7 @@ fn what_cannot_be_kept_is_refused_by_name() {
     let change = |endpoint| Change {
         endpoint,
         security: Some(&security),
+        set: None,
     };
     assert!(matches!(refuse(&[change("")]), PlanError::Endpoint { .. }));
     assert!(matches!(
@@ -376,6 +425,7 @@ fn ruling_33_short_keys_are_kept_with_a_warning() {
         let changes = [Change {
             endpoint: "lamp",
             security: Some(&security),
+            set: None,
         }];
         Plan::new(&changes).unwrap().decide(&[]).unwrap().warnings
     };
@@ -395,6 +445,7 @@ fn secrets_are_in_no_debug_and_no_message() {
     let changes = [Change {
         endpoint: "lamp",
         security: Some(&security),
+        set: None,
     }];
     let plan = Plan::new(&changes).unwrap();
     let planned = plan.decide(&[]).unwrap();
@@ -422,10 +473,12 @@ fn whoever_was_quicker_is_noticed() {
     let a = [Change {
         endpoint: "a",
         security: Some(&to_a),
+        set: None,
     }];
     let b = [Change {
         endpoint: "b",
         security: Some(&to_b),
+        set: None,
     }];
     let (a, b) = (Plan::new(&a).unwrap(), Plan::new(&b).unwrap());
     store.commit(a.decide(&[]).unwrap().batch).unwrap();
@@ -497,6 +550,7 @@ fn over_a_store_the_same_is_one_call() {
     let changes = [Change {
         endpoint: "lamp",
         security: Some(&security),
+        set: None,
     }];
     let applied = block_on(apply(&store, &changes)).unwrap();
     assert_eq!(applied.closures.len(), 1);
@@ -525,10 +579,12 @@ fn a_certificate_with_names_of_two_endpoints_has_no_owner() {
         Change {
             endpoint: "one",
             security: Some(&a),
+            set: None,
         },
         Change {
             endpoint: "two",
             security: Some(&b),
+            set: None,
         },
     ];
     block_on(apply(&store, &changes)).unwrap();
@@ -550,6 +606,7 @@ fn a_store_that_fails_changes_nothing_and_owns_nothing() {
     let changes = [Change {
         endpoint: "lamp",
         security: Some(&security),
+        set: None,
     }];
     for (fault, error) in [
         (Fault::Down, ApplyError::Down),
@@ -576,11 +633,13 @@ fn hostile_l03_a_lost_answer_does_not_lose_what_must_end() {
     let set = [Change {
         endpoint: "lamp",
         security: Some(&security),
+        set: None,
     }];
     block_on(apply(&store, &set)).unwrap();
     let remove = [Change {
         endpoint: "lamp",
         security: None,
+        set: None,
     }];
     let Err(ApplyError::Unknown { closures }) = block_on(apply(&store, &remove)) else {
         panic!("the answer was lost");

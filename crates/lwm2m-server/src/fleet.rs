@@ -31,7 +31,7 @@ use crate::observations::Observations;
 use crate::operation::Underway;
 use crate::partition::Partition;
 use crate::refusals::Refusals;
-use crate::security::{Changes, Keeper, reason_name};
+use crate::security::{Keeper, Wish, reason_name};
 use crate::sessions::Sessions;
 use crate::shard::{CallCommand, Command, FirstReply, Revocation};
 
@@ -525,16 +525,16 @@ impl Shared {
     /// Changes what endpoints may prove, and ends what stands on what is no longer good, on every shard.
     pub(crate) async fn change_security(
         &self,
-        changes: Changes,
+        wishes: Vec<Wish>,
     ) -> Result<Vec<Warning>, ApplyError> {
-        if changes.is_empty() {
+        if wishes.is_empty() {
             return Ok(Vec::new());
         }
-        let modes: Vec<(String, Option<&'static str>)> = changes
+        let modes: Vec<(String, Option<&'static str>)> = wishes
             .iter()
-            .map(|(endpoint, security)| (endpoint.clone(), security.as_deref().map(mode)))
+            .map(|wish| (wish.endpoint.clone(), wish.security.as_deref().map(mode)))
             .collect();
-        match self.keeper.records().apply(changes).await {
+        match self.keeper.records().apply(wishes).await {
             Ok(applied) => {
                 for (endpoint, mode) in modes {
                     // What was so already is no change.

@@ -19,6 +19,7 @@ use registry_core::Registration;
 
 use crate::call::{CallError, CallOptions, DiscoveredLink, ReadAnswer};
 use crate::fleet::Shared;
+use crate::security::{Wish, unix};
 use crate::{Config, EventStream, ObservationInfo, SessionInfo};
 
 /// Access to a running server, for any number of tasks. Cloning is cheap.
@@ -411,8 +412,12 @@ impl Handle {
         endpoint: &str,
         security: &[Security],
     ) -> Result<Vec<Warning>, ApplyError> {
-        let change = (endpoint.to_owned(), Some(security.to_vec()));
-        self.shared.change_security(vec![change]).await
+        let wish = Wish {
+            endpoint: endpoint.to_owned(),
+            security: Some(security.to_vec()),
+            set: unix(),
+        };
+        self.shared.change_security(vec![wish]).await
     }
 
     /// Removes the record of an endpoint; what came in by it ends at once.
@@ -420,8 +425,12 @@ impl Handle {
     /// # Errors
     /// As [`set_security`](Self::set_security).
     pub async fn remove_security(&self, endpoint: &str) -> Result<(), ApplyError> {
-        let change = (endpoint.to_owned(), None);
-        self.shared.change_security(vec![change]).await.map(drop)
+        let wish = Wish {
+            endpoint: endpoint.to_owned(),
+            security: None,
+            set: unix(),
+        };
+        self.shared.change_security(vec![wish]).await.map(drop)
     }
 
     /// What an endpoint may prove, without secrets; `None` if it has no record.

@@ -8,7 +8,7 @@ use lwm2m_identity::file::{Format, SecurityFile};
 
 use crate::EventKind;
 use crate::fleet::Shared;
-use crate::security::Changes;
+use crate::security::{Wish, unix};
 
 /// A security file as it was read last.
 pub(crate) struct Watched {
@@ -32,7 +32,7 @@ impl Watched {
     }
 
     /// All that the file says.
-    pub(crate) fn changes(&self) -> Changes {
+    pub(crate) fn changes(&self) -> Vec<Wish> {
         changes(&self.file, &SecurityFile::default())
     }
 
@@ -99,12 +99,14 @@ fn read(path: &Path) -> Result<SecurityFile, String> {
         .map_err(|error| format!("{name}: {error}"))
 }
 
-fn changes(new: &SecurityFile, old: &SecurityFile) -> Changes {
+/// What the file does not date was set when it was taken over.
+fn changes(new: &SecurityFile, old: &SecurityFile) -> Vec<Wish> {
     let changes = new.changes_since(old).into_iter();
     changes
-        .map(|change| {
-            let security = change.security.map(<[_]>::to_vec);
-            (change.endpoint.to_owned(), security)
+        .map(|change| Wish {
+            endpoint: change.endpoint.to_owned(),
+            security: change.security.map(<[_]>::to_vec),
+            set: change.set.unwrap_or_else(unix),
         })
         .collect()
 }

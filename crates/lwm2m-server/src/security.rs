@@ -22,8 +22,15 @@ use crate::called::Called;
 /// Something that a store answers, at once or later.
 pub(crate) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// What shall be so for some endpoints; `None` for no record.
-pub(crate) type Changes = Vec<(String, Option<Vec<Security>>)>;
+/// What shall be so for an endpoint.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(crate) endpoint: String,
+    /// `None` for no record.
+    pub(crate) security: Option<Vec<Security>>,
+    /// When that was set, Unix seconds.
+    pub(crate) set: u64,
+}
 
 /// The security records of a store of any kind, its futures boxed.
 pub(crate) trait Records: Send + Sync {
@@ -31,7 +38,7 @@ pub(crate) trait Records: Send + Sync {
     fn owner(&self, identity: Identity) -> Later<Result<Option<CredentialRecord>, Down>>;
     /// What an operator should know about an identity that failed.
     fn hint(&self, identity: Bytes) -> Later<Option<String>>;
-    fn apply(&self, changes: Changes) -> Later<Result<Applied, ApplyError>>;
+    fn apply(&self, wishes: Vec<Wish>) -> Later<Result<Applied, ApplyError>>;
     fn device(&self, endpoint: String) -> Later<Result<Option<Record>, Down>>;
     fn list(&self, after: Option<String>, limit: usize) -> Later<Result<Vec<Record>, Down>>;
 }
@@ -62,14 +69,15 @@ impl<S: Store + Clone + 'static> Records for S {
         })
     }
 
-    fn apply(&self, changes: Changes) -> Later<Result<Applied, ApplyError>> {
+    fn apply(&self, wishes: Vec<Wish>) -> Later<Result<Applied, ApplyError>> {
         let store = self.clone();
         Box::pin(async move {
-            let changes: Vec<Change<'_>> = changes
+            let changes: Vec<Change<'_>> = wishes
                 .iter()
-                .map(|(endpoint, security)| Change {
-                    endpoint,
-                    security: security.as_deref(),
+                .map(|wish| Change {
+                    endpoint: &wish.endpoint,
+                    security: wish.security.as_deref(),
+                    set: Some(wish.set),
                 })
                 .collect();
             apply(&store, &changes).await

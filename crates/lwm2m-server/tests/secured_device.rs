@@ -716,6 +716,44 @@ async fn a_security_file_that_changes_is_taken_over() {
 }
 
 #[tokio::test]
+async fn a_record_says_since_when() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("security.toml");
+    let devices = "[[device]]\nendpoint = \"dated\"\nmode = \"x509\"\nset = 2026-11-28T10:00:00Z\n\
+                   [[device]]\nendpoint = \"undated\"\nmode = \"x509\"\n";
+    std::fs::write(&file, devices).unwrap();
+    let unix = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.unwrap().as_secs()
+    };
+    let before = unix();
+    let (_server, handle, _) = server(|config| config.security.file = Some(file)).await;
+    handle
+        .set_security("lamp", &[psk("lamp", KEY)])
+        .await
+        .unwrap();
+    let mut set = Vec::new();
+    for endpoint in ["dated", "undated", "lamp"] {
+        let entry = handle.security(endpoint).await.unwrap().unwrap();
+        set.push(entry.record.unwrap().set.unwrap());
+    }
+    assert_eq!(set[0], 1_795_860_000);
+    assert!(set[1..].iter().all(|set| (before..=unix()).contains(set)));
+    // The same again changes nothing.
+    handle
+        .set_security(
+            "dated",
+            &[Security::X509 {
+                name: "dated".into(),
+            }],
+        )
+        .await
+        .unwrap();
+    let entry = handle.security("dated").await.unwrap().unwrap();
+    assert_eq!(entry.record.unwrap().set, Some(set[0]));
+}
+
+#[tokio::test]
 async fn secrets_can_be_set_and_not_read() {
     let (_server, handle, _) = server(|_| {}).await;
     handle

@@ -17,7 +17,11 @@ fn key(security: &str, key: u8) -> Security {
 
 /// Changes what an endpoint may prove, and gives what ends.
 fn change(server: &mut Server, endpoint: &str, security: Option<&[Security]>) -> Closure {
-    let changes = [Change { endpoint, security }];
+    let changes = [Change {
+        endpoint,
+        security,
+        set: None,
+    }];
     let plan = Plan::new(&changes).unwrap();
     let loaded: Vec<_> = plan
         .loads()

@@ -1,12 +1,12 @@
 // What endpoints have to prove: listed, added, changed, removed; a drawn key is shown once. And who failed to prove it.
 
 import { call, deviceUrl, get } from "./api.js";
-import { badge, button, command, dialog, empty, failure, formatClock, h, icon, put, sentence, skeletonRows, toast } from "./dom.js";
+import { ago, badge, button, command, dialog, empty, failure, formatClock, h, icon, put, sentence, skeletonRows, toast } from "./dom.js";
 import { subscribe } from "./live.js";
 
 const PART = 50;
 const FAILURES = 20;
-const COLUMNS = ["Endpoint", "Mode", "Proves itself by", ""];
+const COLUMNS = ["Endpoint", "Mode", "Proves itself by", "Set", ""];
 export const MODES = { nosec: "No security", psk: "Pre-shared key", rpk: "Raw public key", x509: "Certificate", locked: "Locked" };
 
 // Kept from the login on, also while another page is shown.
@@ -105,6 +105,7 @@ export function mount(main, to) {
       h("td", { class: "wide" }, h("a", { class: "link-cell", href: `#/devices/${encodeURIComponent(one.ep)}` }, one.ep)),
       h("td", {}, h("span", { class: "row" }, modeBadge(one.mode), one.warnings.length > 0 && badge("warn", "Warning", "alert"))),
       h("td", { class: "wide" }, proof(one), one.also.map(proof), one.warnings.map((text) => h("p", { class: "small muted" }, sentence(text)))),
+      h("td", { class: "nowrap muted", data: { label: "Set" } }, one.set ? ago(one.set) : "unknown"),
       h("td", { class: "actions wide" }, h("div", { class: "row" },
         button(`New key for ${one.ep}`, { glyph: "key", square: true, onclick: () => generateDialog(one) }),
         button(`Edit ${one.ep}`, { glyph: "pencil", square: true, onclick: () => editDialog(one) }),

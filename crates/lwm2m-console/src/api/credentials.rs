@@ -16,6 +16,7 @@ use super::{list as list_of, no_content, ok};
 use crate::{
     backend::{CredentialFacts, CredentialFailure, Credentials},
     call::Call,
+    json::seconds,
     problem::{Code, Problem},
 };
 
@@ -186,6 +187,8 @@ pub(crate) fn credentials(known: &Credentials) -> Map<String, Json> {
     let also: Vec<Json> = all.map(Json::Object).collect();
     members.insert("ep".into(), known.ep.clone().into());
     members.insert("also".into(), also.into());
+    let set = known.set.and_then(|set| i64::try_from(set).ok());
+    members.insert("set".into(), set.and_then(seconds).into());
     members
 }
 

@@ -406,6 +406,7 @@ fn credentials(entry: SecurityEntry) -> Credentials {
     let record = entry.record.unwrap_or_default();
     let facts = record.credentials.into_iter().zip(entry.facts);
     Credentials {
+        set: record.set,
         ep: entry.endpoint,
         nosec: record.nosec,
         credentials: facts

@@ -56,6 +56,7 @@ async fn every_mode_is_set_told_and_removed() {
         let mut told = told;
         told["ep"] = "lamp".into();
         told["also"] = json!([]);
+        told["set"] = "2026-11-28T10:00:00Z".into();
         let set = console.put(LAMP, &body.to_string()).await;
         assert_eq!(
             (set.status.as_u16(), set.json()),

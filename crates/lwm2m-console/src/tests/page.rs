@@ -578,6 +578,7 @@ async fn credentials_from_the_first_key_to_a_failed_handshake() {
         browser.wait("!document.querySelector('dialog')");
         browser.see("1 endpoint");
         browser.see("key of 16 bytes");
+        browser.wait("document.querySelector('tbody time')?.dateTime === '2026-11-28T10:00:00Z'");
         assert_eq!(browser.run(&format!("return document.documentElement.outerHTML.includes({})", json!(key))), false);
 
         // Each mode; what cannot be says which field, and the dialog stays.

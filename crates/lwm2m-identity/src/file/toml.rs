@@ -32,6 +32,7 @@ pub(super) fn entries<'a>(text: &'a str, lines: &Lines) -> Result<Vec<Entry<'a>>
                 name: name.into_inner(),
                 value: match value.into_inner() {
                     DeValue::String(text) => Value::Text(text),
+                    DeValue::Datetime(moment) => Value::Text(moment.to_string().into()),
                     other => Value::Other(other.type_str()),
                 },
             });

@@ -37,8 +37,9 @@ pub(super) fn all() -> Json {
                 "fingerprint": text(), "public_key": text(), "curve": text(), "name": text(), "warnings": texts(),
             },
         },
-        "Credentials": { "allOf": [reference("Credential"), object(&["ep", "also"], json!({
+        "Credentials": { "allOf": [reference("Credential"), object(&["ep", "also", "set"], json!({
             "ep": text(),
+            "set": { "type": ["string", "null"], "format": "date-time", "description": "When all this was set; null where nobody knows" },
             "also": { "type": "array", "items": reference("Credential"), "description": "Further credentials, any one of which is enough" },
         }))] },
         "CredentialsList": list("Credentials"),
