@@ -166,15 +166,18 @@ impl Identity {
         let credentials = Credentials::x509(usable, chain)
             .map_err(|error| format!("--identity-cert {}: {error}", cert.display()))?;
         for (role, what) in [
-            (Role::Server, "takes none of devices"),
+            (
+                Role::Server,
+                "a server, so devices are shown the bare key alone",
+            ),
             (
                 Role::Client,
-                "begins no handshake with devices that show one",
+                "a client, so the server begins no handshake with devices that show certificates",
             ),
         ] {
             if !credentials.types(role).contains(&CertificateType::X509) {
                 self.warnings.push(format!(
-                    "{}: its usages do not let the server show this certificate as a {role:?}, so it {what}",
+                    "{}: the usages of the certificate do not allow {what}",
                     cert.display()
                 ));
             }

@@ -284,6 +284,13 @@ mod tests {
             x509.identity.understood
         );
         assert!(!format!("{x509:?}").contains(SCALAR));
+        std::fs::write(at("server-only.pem"), SERVER_ONLY).unwrap();
+        let both = [both[0], both[1], both[2], &at("server-only.pem")];
+        let warnings = resolve(&both).unwrap().identity.warnings;
+        assert!(
+            warnings[0].contains("do not allow a client") && warnings.len() == 1,
+            "{warnings:?}"
+        );
         let off = resolve(&["--coaps", "off", "--cid", "off", "--nosec", "known"]).unwrap();
         assert!(off.coaps.is_empty() && !off.coaps_is_default);
         assert_eq!((off.connection_id, off.nosec), (0, NoSecPolicy::Known));
@@ -373,6 +380,20 @@ SLZ9YycBGDpZ1GUSThU+qScEwTAfBgNVHSMEGDAWgBS7SLZ9YycBGDpZ1GUSThU+
 qScEwTAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQCB633+5d7j
 fEaYn8IwIFtYIWSVcfhMC5wgp+fGv2a+rwIhANCGU4NJJQDTPAB4Pbk33w4nP0y9
 sQqyb9Y1mfgXEEKf
+-----END CERTIFICATE-----
+";
+    /// The same with -addext extendedKeyUsage=serverAuth -addext basicConstraints=CA:FALSE
+    const SERVER_ONLY: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBljCCATygAwIBAgIUJg6dO3myICgPBw13Bnlv4usvvzAwCgYIKoZIzj0EAwIw
+GDEWMBQGA1UEAwwNbHdtMm0uZXhhbXBsZTAgFw0yNjExMjkwMjA0MzlaGA8yMTI2
+MTEwNTAyMDQzOVowGDEWMBQGA1UEAwwNbHdtMm0uZXhhbXBsZTBZMBMGByqGSM49
+AgEGCCqGSM49AwEHA0IABAjgWOt/J4bzhApldjjyJI33orkrGuphYbarMf7yTWte
+oAJe0tfp0nRj+H23lSu/+kXEi6F5NJPecBCZgoufz4ijYjBgMB0GA1UdDgQWBBS7
+SLZ9YycBGDpZ1GUSThU+qScEwTAfBgNVHSMEGDAWgBS7SLZ9YycBGDpZ1GUSThU+
+qScEwTATBgNVHSUEDDAKBggrBgEFBQcDATAJBgNVHRMEAjAAMAoGCCqGSM49BAMC
+A0gAMEUCIQCfNM/l79FqMVRrhIse0Z4CaKtyBjeiOl9/RwthLWwv+AIgfGflj7Oq
++bFNxWX17xFvJV/1bj0DPnpZTqmoKs3FvIs=
 -----END CERTIFICATE-----
 ";
     /// Another key.
