@@ -77,7 +77,8 @@ pub struct Security {
     /// fewer than 4 count as 4. The first tell the shard. Default 8.
     pub connection_id: u8,
     /// Limits of the DTLS endpoint of each shard: sessions, handshakes, resumption, times. Its connection ids are set by
-    /// [`connection_id`](Self::connection_id).
+    /// [`connection_id`](Self::connection_id). Default: its own, but for resumption (10 000 sessions) and for sessions that
+    /// end when they were silent for 25 hours: an hour more than a registration lives that names no lifetime.
     pub dtls: dtls_core::Config,
     /// Sessions that one identity can have in a shard. Default 4.
     pub sessions_per_identity: usize,
@@ -92,6 +93,7 @@ impl Default for Security {
     fn default() -> Self {
         let mut dtls = dtls_core::Config::default();
         dtls.resumptions = 10_000;
+        dtls.session_lifetime = Some(Duration::from_secs(25 * 3600));
         Self {
             credentials: None,
             anchors: Anchors::default(),

@@ -716,6 +716,31 @@ async fn a_security_file_that_changes_is_taken_over() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_silent_for_too_long_ends() {
+    let default = Config::default().security.dtls.session_lifetime;
+    assert_eq!(default, Some(Duration::from_secs(25 * 3600)));
+    let (_server, handle, address) = server(|config| {
+        config.security.dtls.session_lifetime = Some(Duration::from_secs(1));
+    })
+    .await;
+    handle
+        .set_security("lamp", &[psk("lamp", KEY)])
+        .await
+        .unwrap();
+    let mut events = handle.events(None);
+    let mut device = Device::connected(address, Psk::client(b"lamp", KEY).unwrap()).await;
+    assert_eq!(device.register(&[]).await.0, Code::CREATED);
+    let reason = next(&mut events, |event| match event.kind {
+        EventKind::SessionClosed { reason, .. } => Some(reason),
+        _ => None,
+    })
+    .await;
+    assert_eq!(reason, "idle");
+    assert!(handle.session("lamp").is_none());
+    assert!(handle.device("lamp").is_some());
+}
+
+#[tokio::test]
 async fn a_record_says_since_when() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("security.toml");

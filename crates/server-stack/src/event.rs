@@ -218,6 +218,7 @@ impl SessionEnd {
             Self::Dtls(CloseReason::Alert(_)) => "alert",
             Self::Dtls(CloseReason::Revoked) => "revoked",
             Self::Dtls(CloseReason::Evicted) => "evicted",
+            Self::Dtls(CloseReason::Idle) => "idle",
             Self::Dtls(CloseReason::Exhausted) => "exhausted",
             Self::Dtls(_) => "closed",
             Self::Replaced => "replaced",
@@ -237,6 +238,7 @@ impl fmt::Display for SessionEnd {
             Self::Dtls(CloseReason::Evicted) => {
                 f.write_str("it was silent, and another needed the room")
             }
+            Self::Dtls(CloseReason::Idle) => f.write_str("the device was silent for too long"),
             Self::Dtls(CloseReason::Exhausted) => f.write_str("its record numbers are used up"),
             Self::Dtls(_) => f.write_str("this server closed it"),
             Self::Replaced => f.write_str("the device has shaken hands anew"),

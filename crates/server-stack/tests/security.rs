@@ -612,6 +612,42 @@ fn s16_a_resumed_session_is_the_same_identity() {
     assert_eq!(world.update(device, &location), Code::CHANGED);
 }
 
+/// Its close_notify may have been lost, or it is gone.
+#[test]
+fn a_session_that_is_silent_ends_and_its_device_is_waited_for() {
+    let mut world = World::with(|config| {
+        let dtls = &mut config.security.as_mut().unwrap().dtls;
+        dtls.session_lifetime = Some(Duration::from_secs(100));
+    });
+    world.provision("lamp", "lamp-key", KEY);
+    let device = world.psk_device(1000, "lamp-key", KEY);
+    let (_, location, _) = world.register(device, &["ep=lamp"]);
+    for _ in 0..4 {
+        world.pass(Duration::from_secs(99));
+        assert_eq!(world.update(device, &location), Code::CHANGED);
+    }
+    let idle = SessionEnd::Dtls(CloseReason::Idle);
+    let is_told = |world: &World| {
+        world
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::SessionClosed { reason, .. } if *reason == idle))
+    };
+    assert!(!is_told(&world));
+    // Not before, and not after nine eighths of it.
+    world.pass(Duration::from_secs(113));
+    assert!(is_told(&world));
+    assert_eq!((idle.as_str(), world.stack.tables().sessions), ("idle", 0));
+    assert_eq!(world.stack.tables().peers, 0);
+    // The registration lives on, and the device is the same when it comes back.
+    let read = world.read("lamp");
+    assert_eq!(world.end_of(read), None);
+    world.connect(device, None);
+    assert_eq!(world.update(device, &location), Code::CHANGED);
+    world.respond(device, None);
+    assert_eq!(world.end_of(read), Some(Ok(())));
+}
+
 #[test]
 fn an_identity_has_so_many_sessions_at_most() {
     let mut world = World::with(|config| {

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use lwm2m_identity::NoSecPolicy;
@@ -44,6 +45,10 @@ pub(crate) struct Flags {
     /// [default: on]
     #[arg(long, value_name = "on|off|N", env = "LWM2M_CID")]
     cid: Option<Cid>,
+    /// End a session in which nothing was heard for so long: a number with s, m, h or d, or off. The device shakes hands
+    /// again when it has something to say [default: 25h]
+    #[arg(long, value_name = "DURATION|off", env = "LWM2M_SESSION_IDLE")]
+    session_idle: Option<Idle>,
     /// Security sessions at most, in each shard; who was silent longest gives way [default: 1048576]
     #[arg(long, value_name = "N", env = "LWM2M_MAX_SESSIONS")]
     max_sessions: Option<usize>,
@@ -62,6 +67,7 @@ pub(crate) struct File {
     pub(crate) security: Option<PathBuf>,
     pub(crate) nosec: Option<NoSec>,
     pub(crate) cid: Option<String>,
+    pub(crate) session_idle: Option<String>,
     pub(crate) max_sessions: Option<usize>,
     pub(crate) max_handshakes: Option<usize>,
 }
@@ -117,6 +123,28 @@ impl FromStr for Cid {
     }
 }
 
+/// How long a session may be silent; `None` for ever.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Idle(Option<Duration>);
+
+impl FromStr for Idle {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];
+        let seconds = units.iter().find_map(|&(unit, seconds)| {
+            let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+            number.checked_mul(seconds).filter(|&all| all > 0)
+        });
+        seconds
+            .map(|seconds| Self(Some(Duration::from_secs(seconds))))
+            .ok_or_else(|| "a number with s, m, h or d, such as 25h, or off".to_owned())
+    }
+}
+
 /// What the server runs with.
 #[derive(Debug)]
 pub(crate) struct Security {
@@ -129,6 +157,7 @@ pub(crate) struct Security {
     pub(crate) file: Option<PathBuf>,
     pub(crate) nosec: NoSecPolicy,
     pub(crate) connection_id: u8,
+    pub(crate) session_idle: Option<Idle>,
     pub(crate) max_sessions: Option<usize>,
     pub(crate) max_handshakes: Option<usize>,
 }
@@ -158,6 +187,13 @@ impl Security {
             (None, Some(text)) => text.parse().map_err(|error| format!("cid: {error}"))?,
             (None, None) => Cid(8),
         };
+        let session_idle = match (flags.session_idle, file.session_idle) {
+            (None, Some(text)) => {
+                let idle = text.parse();
+                Some(idle.map_err(|error| format!("session_idle: {error}"))?)
+            }
+            (given, _) => given,
+        };
         let (watched, identity) = Watched::open(Files {
             key: flags.identity_key.or(file.identity_key),
             cert: flags.identity_cert.or(file.identity_cert),
@@ -181,6 +217,7 @@ impl Security {
                 Some(NoSec::Off) => NoSecPolicy::Off,
             },
             connection_id: cid.0,
+            session_idle,
             max_sessions: flags.max_sessions.or(file.max_sessions),
             max_handshakes: flags.max_handshakes.or(file.max_handshakes),
         })
@@ -195,6 +232,9 @@ impl Security {
         security.anchors.clone_from(&self.identity.anchors);
         security.file.clone_from(&self.file);
         security.connection_id = self.connection_id;
+        if let Some(Idle(lifetime)) = self.session_idle {
+            security.dtls.session_lifetime = lifetime;
+        }
         if let Some(sessions) = self.max_sessions {
             security.dtls.sessions = sessions;
         }
@@ -317,6 +357,29 @@ mod tests {
     }
 
     #[test]
+    fn sessions_may_be_silent_for_so_long() {
+        let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
+        let lifetime = |flags: &[&str], file: Option<&str>| {
+            let words = std::iter::once(&"server").chain(flags);
+            let file = File {
+                session_idle: file.map(str::to_owned),
+                ..File::default()
+            };
+            let flags = Program::parse_from(words).flags;
+            let mut config = lwm2m_server::Config::default();
+            Security::resolve(flags, file, false)
+                .unwrap()
+                .apply(&mut config);
+            config.security.dtls.session_lifetime
+        };
+        assert_eq!(lifetime(&[], None), hours(25));
+        assert_eq!(lifetime(&[], Some("2d")), hours(48));
+        assert_eq!(lifetime(&["--session-idle", "120m"], Some("2d")), hours(2));
+        assert_eq!(lifetime(&["--session-idle", "7200s"], None), hours(2));
+        assert_eq!(lifetime(&["--session-idle", "off"], Some("2d")), None);
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_the_repair() {
         let files = files();
         let at = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
@@ -353,6 +416,9 @@ mod tests {
             (&["--coaps", "off,127.0.0.1:1"], "leave one of them out"),
             (&["--coaps", "5684"], "such as 0.0.0.0:5684, or off"),
             (&["--cid", "3"], "4 to 16 bytes"),
+            (&["--session-idle", "25"], "such as 25h, or off"),
+            (&["--session-idle", "0s"], "such as 25h, or off"),
+            (&["--session-idle", "99999999999999999d"], "such as 25h"),
             (&["--nosec", "never"], "possible values: open, known, off"),
         ] {
             let error = resolve(flags).unwrap_err();

@@ -85,6 +85,7 @@ struct File {
     security: Option<PathBuf>,
     nosec: Option<security::NoSec>,
     cid: Option<String>,
+    session_idle: Option<String>,
     max_sessions: Option<usize>,
     max_handshakes: Option<usize>,
 }
@@ -161,6 +162,7 @@ impl Settings {
                 security: file.security,
                 nosec: file.nosec,
                 cid: file.cid,
+                session_idle: file.session_idle,
                 max_sessions: file.max_sessions,
                 max_handshakes: file.max_handshakes,
             },
