@@ -78,7 +78,7 @@ pub struct Security {
     pub connection_id: u8,
     /// Limits of the DTLS endpoint of each shard: sessions, handshakes, resumption, times. Its connection ids are set by
     /// [`connection_id`](Self::connection_id). Default: its own, but for resumption (10 000 sessions) and for sessions that
-    /// end when they were silent for 25 hours: an hour more than a registration lives that names no lifetime.
+    /// end when they were silent for 30 days: longer than devices sleep that keep their session by a connection id.
     pub dtls: dtls_core::Config,
     /// Sessions that one identity can have in a shard. Default 4.
     pub sessions_per_identity: usize,
@@ -93,7 +93,7 @@ impl Default for Security {
     fn default() -> Self {
         let mut dtls = dtls_core::Config::default();
         dtls.resumptions = 10_000;
-        dtls.session_lifetime = Some(Duration::from_secs(25 * 3600));
+        dtls.session_lifetime = Some(Duration::from_secs(30 * 86_400));
         Self {
             credentials: None,
             anchors: Anchors::default(),

@@ -46,7 +46,7 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "on|off|N", env = "LWM2M_CID")]
     cid: Option<Cid>,
     /// End a session in which nothing was heard for so long: a number with s, m, h or d, or off. The device shakes hands
-    /// again when it has something to say [default: 25h]
+    /// again when it has something to say [default: 30d]
     #[arg(long, value_name = "DURATION|off", env = "LWM2M_SESSION_IDLE")]
     session_idle: Option<Idle>,
     /// Security sessions at most, in each shard; who was silent longest gives way [default: 1048576]
@@ -141,7 +141,7 @@ impl FromStr for Idle {
         });
         seconds
             .map(|seconds| Self(Some(Duration::from_secs(seconds))))
-            .ok_or_else(|| "a number with s, m, h or d, such as 25h, or off".to_owned())
+            .ok_or_else(|| "a number with s, m, h or d, such as 30d, or off".to_owned())
     }
 }
 
@@ -372,7 +372,7 @@ mod tests {
                 .apply(&mut config);
             config.security.dtls.session_lifetime
         };
-        assert_eq!(lifetime(&[], None), hours(25));
+        assert_eq!(lifetime(&[], None), hours(30 * 24));
         assert_eq!(lifetime(&[], Some("2d")), hours(48));
         assert_eq!(lifetime(&["--session-idle", "120m"], Some("2d")), hours(2));
         assert_eq!(lifetime(&["--session-idle", "7200s"], None), hours(2));
@@ -416,9 +416,9 @@ mod tests {
             (&["--coaps", "off,127.0.0.1:1"], "leave one of them out"),
             (&["--coaps", "5684"], "such as 0.0.0.0:5684, or off"),
             (&["--cid", "3"], "4 to 16 bytes"),
-            (&["--session-idle", "25"], "such as 25h, or off"),
-            (&["--session-idle", "0s"], "such as 25h, or off"),
-            (&["--session-idle", "99999999999999999d"], "such as 25h"),
+            (&["--session-idle", "25"], "such as 30d, or off"),
+            (&["--session-idle", "0s"], "such as 30d, or off"),
+            (&["--session-idle", "99999999999999999d"], "such as 30d"),
             (&["--nosec", "never"], "possible values: open, known, off"),
         ] {
             let error = resolve(flags).unwrap_err();
