@@ -21,7 +21,7 @@ use crate::cid::Cid;
 use crate::cookie::Cookies;
 use crate::handshake::{ClientStart, Machine, Surroundings};
 use crate::record;
-use crate::resumption::{Cache, Resumption};
+use crate::resumption::{Remembered, Resumption, ResumptionCache, Resumptions};
 use crate::slab::{Entry, Slab};
 use crate::{
     Answer, CipherSuite, Config, ConnectError, Event, Failure, FailureReason, Path, PeerIdentity,
@@ -40,7 +40,7 @@ pub struct Endpoint {
     wall_clock: u64,
     local_secret: [u8; 32],
     cookies: Cookies,
-    cache: Cache,
+    resumptions: Remembered,
     slab: Slab,
     hasher: DefaultHashBuilder,
     /// Sessions by address; handshakes by address; both by our connection id.
@@ -151,7 +151,10 @@ impl Endpoint {
             suites: server,
             wall_clock: 0,
             cookies,
-            cache: Cache::new(),
+            resumptions: Remembered::Own(ResumptionCache::new(
+                config.resumptions,
+                config.resumption_lifetime,
+            )),
             slab: Slab::default(),
             hasher: DefaultHashBuilder::default(),
             sessions: HashTable::new(),
@@ -182,6 +185,12 @@ impl Endpoint {
     /// Exchanges what a server accepts; sessions and handshakes that run go on.
     pub fn set_server(&mut self, suites: Option<Arc<dyn Suites>>) {
         self.suites = suites;
+    }
+
+    /// Keeps the sessions that clients may go on with there and no longer here, so that they can go on at each endpoint that
+    /// does so. Before the first handshake, since what is here is forgotten. [`Config::resumptions`] is not used then.
+    pub fn share_resumptions(&mut self, shared: Arc<dyn Resumptions>) {
+        self.resumptions = Remembered::Shared(shared);
     }
 
     /// Begins a handshake as client. A session with the same address stays usable until the new one stands.
@@ -262,7 +271,7 @@ impl Endpoint {
 
     /// The same for every identity that `ends` says yes to: several at once, or one that has many forms.
     pub fn revoke_where(&mut self, now: Instant, ends: impl Fn(&PeerIdentity) -> bool) {
-        self.cache.forget_where(&ends);
+        self.resumptions.forget_where(&ends);
         for number in 0..self.slab.capacity() {
             match self.slab.entry(number) {
                 Some(Entry::Session(session)) if ends(&session.identity) => {
@@ -288,7 +297,7 @@ impl Endpoint {
 
     /// Forgets what is remembered for resumption under an identity, so that its next handshake proves it anew.
     pub fn forget_resumptions(&mut self, identity: &PeerIdentity) {
-        self.cache.forget_where(|other| other == identity);
+        self.resumptions.forget_where(&|other| other == identity);
     }
 
     /// A session as it stands.
@@ -369,7 +378,7 @@ impl Endpoint {
             sessions: self.held,
             handshakes: self.listed.len(),
             connection_ids: self.by_cid.len(),
-            resumptions: self.cache.len(),
+            resumptions: self.resumptions.own_len(),
             questions: self.tickets.len(),
             timers: self.timers.len(),
             buffered: self.buffered,
@@ -386,7 +395,7 @@ impl Endpoint {
             now,
             config: &self.config,
             rng: &mut self.rng,
-            cache: &mut self.cache,
+            resumptions: &self.resumptions,
             wall_clock: self.wall_clock,
             local_secret: &self.local_secret,
             buffer_room: self

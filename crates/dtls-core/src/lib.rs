@@ -48,5 +48,5 @@ pub use key_exchange::{
     Question, Role, Selection, ServerExtensions, Step, Suites,
 };
 pub use prf::prf_sha256;
-pub use resumption::Resumption;
+pub use resumption::{Resumption, ResumptionCache, Resumptions};
 pub use secret::Secret;

@@ -2,13 +2,15 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use core::fmt;
+use core::time::Duration;
 
 use hashbrown::HashMap;
 use sansio::{Instant, Rng};
 use zeroize::Zeroizing;
 
-use crate::{CipherSuite, Config, PeerIdentity};
+use crate::{CipherSuite, PeerIdentity};
 
 /// A session id of up to 32 bytes.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
@@ -59,6 +61,18 @@ pub struct Resumption {
     pub(crate) identity: PeerIdentity,
 }
 
+impl Resumption {
+    /// The session's id, by which the server finds it.
+    pub fn session_id(&self) -> &[u8] {
+        self.session_id.as_slice()
+    }
+
+    /// Whose session it is.
+    pub const fn identity(&self) -> &PeerIdentity {
+        &self.identity
+    }
+}
+
 impl fmt::Debug for Resumption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resumption")
@@ -68,49 +82,73 @@ impl fmt::Debug for Resumption {
     }
 }
 
-/// What a server remembers; the oldest goes when it is full.
-pub(crate) struct Cache {
+/// Where servers keep the sessions that clients may go on with, if several endpoints share them: a client with another
+/// address may come to another endpoint than before.
+///
+/// A [`ResumptionCache`] behind a lock is one. See [`Endpoint::share_resumptions`](crate::Endpoint::share_resumptions).
+pub trait Resumptions: fmt::Debug + Send + Sync {
+    /// Keeps a session.
+    fn insert(&self, now: Instant, resumption: Resumption);
+    /// The session with this id, if it may still go on.
+    fn get(&self, now: Instant, session_id: &[u8]) -> Option<Resumption>;
+    /// Forgets every session of an identity that `ends` says yes to.
+    fn forget_where(&self, ends: &dyn Fn(&PeerIdentity) -> bool);
+}
+
+/// Sessions that may go on, so many for so long; the oldest goes when one more comes.
+pub struct ResumptionCache {
+    limit: usize,
+    lifetime: Duration,
     entries: HashMap<SessionId, Entry>,
     order: VecDeque<SessionId>,
 }
 
-pub(crate) struct Entry {
+struct Entry {
     resumption: Resumption,
     expires: Instant,
 }
 
-impl Cache {
-    pub(crate) fn new() -> Self {
+impl ResumptionCache {
+    /// A cache of at most `limit` sessions, each kept for `lifetime`.
+    pub fn new(limit: usize, lifetime: Duration) -> Self {
         Self {
+            limit,
+            lifetime,
             entries: HashMap::new(),
             order: VecDeque::new(),
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub(crate) fn get(&self, id: &SessionId, now: Instant) -> Option<&Resumption> {
-        let entry = self.entries.get(id)?;
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The session with this id, if its time is not over.
+    pub fn get(&self, now: Instant, session_id: &[u8]) -> Option<&Resumption> {
+        let entry = self.entries.get(&SessionId::new(session_id)?)?;
         (now < entry.expires).then_some(&entry.resumption)
     }
 
-    pub(crate) fn insert(&mut self, config: &Config, now: Instant, resumption: Resumption) {
-        if config.resumptions == 0 {
+    /// Keeps a session, in place of the oldest if need be.
+    pub fn insert(&mut self, now: Instant, resumption: Resumption) {
+        if self.limit == 0 {
             return;
         }
         // Entries that were forgotten leave their ids in the order, so that has a bound of its own.
-        while self.entries.len() >= config.resumptions
-            || self.order.len() >= config.resumptions.saturating_mul(2)
-        {
+        while self.entries.len() >= self.limit || self.order.len() >= self.limit.saturating_mul(2) {
             let Some(oldest) = self.order.pop_front() else {
                 break;
             };
             self.entries.remove(&oldest);
         }
         let id = resumption.session_id;
-        let expires = now + config.resumption_lifetime;
+        let expires = now + self.lifetime;
         let entry = Entry {
             resumption,
             expires,
@@ -120,9 +158,60 @@ impl Cache {
         }
     }
 
-    /// Forgets every session of an identity that `is` says yes to.
-    pub(crate) fn forget_where(&mut self, is: impl Fn(&PeerIdentity) -> bool) {
+    /// Forgets every session of an identity that `ends` says yes to.
+    pub fn forget_where(&mut self, ends: impl Fn(&PeerIdentity) -> bool) {
         self.entries
-            .retain(|_, entry| !is(&entry.resumption.identity));
+            .retain(|_, entry| !ends(&entry.resumption.identity));
+    }
+}
+
+impl fmt::Debug for ResumptionCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResumptionCache")
+            .field("limit", &self.limit)
+            .field("lifetime", &self.lifetime)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where an endpoint keeps what its clients may go on with.
+pub(crate) enum Remembered {
+    Own(ResumptionCache),
+    Shared(Arc<dyn Resumptions>),
+}
+
+impl Remembered {
+    pub(crate) const fn is_off(&self) -> bool {
+        matches!(self, Self::Own(ResumptionCache { limit: 0, .. }))
+    }
+
+    /// How many this endpoint keeps by itself.
+    pub(crate) fn own_len(&self) -> usize {
+        match self {
+            Self::Own(cache) => cache.len(),
+            Self::Shared(_) => 0,
+        }
+    }
+
+    pub(crate) fn get(&self, now: Instant, session_id: &[u8]) -> Option<Resumption> {
+        match self {
+            Self::Own(cache) => cache.get(now, session_id).cloned(),
+            Self::Shared(shared) => shared.get(now, session_id),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, now: Instant, resumption: Resumption) {
+        match self {
+            Self::Own(cache) => cache.insert(now, resumption),
+            Self::Shared(shared) => shared.insert(now, resumption),
+        }
+    }
+
+    pub(crate) fn forget_where(&mut self, ends: &dyn Fn(&PeerIdentity) -> bool) {
+        match self {
+            Self::Own(cache) => cache.forget_where(ends),
+            Self::Shared(shared) => shared.forget_where(ends),
+        }
     }
 }

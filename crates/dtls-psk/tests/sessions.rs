@@ -2,16 +2,16 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{IDENTITY, KEY, Pair, path};
 use dtls_psk::Psk;
 use dtls_psk::dtls_core::{
     CloseReason, Config, Connect, ConnectionIdPolicy, Endpoint, Event, PeerIdentity, RestoreError,
-    SealError,
+    Resumption, ResumptionCache, Resumptions, SealError,
 };
-use sansio::{DatagramBuf, Peer, Rng};
+use sansio::{DatagramBuf, Instant, Peer, Rng};
 
 fn client() -> Psk {
     Psk::client(IDENTITY, KEY).unwrap()
@@ -256,6 +256,63 @@ fn a_session_more_than_allowed_takes_the_place_of_a_silent_one() {
     assert!(pair.send(true, client, b"here"));
     pair.run(Duration::from_secs(1));
     assert_eq!(pair.server_data, [(last, b"here".to_vec())]);
+}
+
+/// Of all endpoints of a server.
+#[derive(Debug)]
+struct Everywhere(Mutex<ResumptionCache>);
+
+impl Resumptions for Everywhere {
+    fn insert(&self, now: Instant, resumption: Resumption) {
+        self.0.lock().unwrap().insert(now, resumption);
+    }
+
+    fn get(&self, now: Instant, session_id: &[u8]) -> Option<Resumption> {
+        self.0.lock().unwrap().get(now, session_id).cloned()
+    }
+
+    fn forget_where(&self, ends: &dyn Fn(&PeerIdentity) -> bool) {
+        self.0.lock().unwrap().forget_where(ends);
+    }
+}
+
+/// As the shards of a server: a client with a new address comes to another one.
+#[test]
+fn a_session_goes_on_at_another_endpoint_that_shares_it() {
+    let day = Duration::from_secs(86_400);
+    let shared = Arc::new(Everywhere(Mutex::new(ResumptionCache::new(10, day))));
+    let mut pair = Pair::new(with_cid());
+    pair.server.share_resumptions(shared.clone());
+    let mut other = Pair::new(with_cid()).server;
+    other.share_resumptions(shared.clone());
+    let resumed = |pair: &mut Pair, resumption: &Option<Resumption>| {
+        let mut connect = Connect::default();
+        connect.resume.clone_from(resumption);
+        let before = pair.server.stats().resumed;
+        pair.connect(client(), connect);
+        pair.run(Duration::from_secs(1));
+        pair.server.stats().resumed - before
+    };
+    pair.connect(client(), Connect::default());
+    pair.run(Duration::from_secs(1));
+    let resumption = pair.client.resumption(pair.client_peer().unwrap());
+    assert_eq!(shared.0.lock().unwrap().len(), 1);
+    let identity = pair.server.session(pair.server_peer().unwrap());
+    let identity = identity.unwrap().identity.clone();
+
+    std::mem::swap(&mut pair.server, &mut other);
+    pair.client_path = path(50_000);
+    assert_eq!(resumed(&mut pair, &resumption), 1);
+    assert!(pair.send(true, pair.client_peer().unwrap(), b"here"));
+    pair.run(Duration::from_secs(1));
+    assert_eq!(pair.server_data.last().unwrap().1, b"here");
+
+    // What one of them forgets, all do.
+    other.revoke(pair.now, &identity);
+    assert!(shared.0.lock().unwrap().is_empty());
+    pair.client_path = path(50_001);
+    assert_eq!(resumed(&mut pair, &resumption), 0);
+    assert_eq!(shared.0.lock().unwrap().len(), 1);
 }
 
 /// RFC 5246 §7.2.2.

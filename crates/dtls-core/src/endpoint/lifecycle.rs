@@ -170,7 +170,7 @@ impl Endpoint {
         }
         if role == Role::Server && !resumed && !machine.session_id.as_slice().is_empty() {
             let resumption = machine.resumption(&identity);
-            self.cache.insert(&self.config, now, resumption);
+            self.resumptions.insert(now, resumption);
         }
         let unused_cid = if machine.connection_ids {
             Cid::EMPTY

@@ -16,7 +16,7 @@ use crate::codec::Reader;
 use crate::prf::prf_sha256;
 use crate::reassembly::{Fragment, Reassembly};
 use crate::record::{self, ContentType, Kept, Record, RecordKeys, ReplayWindow, Seal};
-use crate::resumption::{Cache, Resumption, SessionId};
+use crate::resumption::{Remembered, Resumption, SessionId};
 use crate::session::FINISHED;
 use crate::transcript::{HEADER, Transcript, fragment_header};
 use crate::{
@@ -29,7 +29,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) now: Instant,
     pub(crate) config: &'a Config,
     pub(crate) rng: &'a mut Rng,
-    pub(crate) cache: &'a mut Cache,
+    pub(crate) resumptions: &'a Remembered,
     pub(crate) wall_clock: u64,
     pub(crate) local_secret: &'a [u8; 32],
     /// Bytes that this handshake may keep before their turn.

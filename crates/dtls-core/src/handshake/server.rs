@@ -89,9 +89,9 @@ impl Machine {
             && cx.config.encrypt_then_mac
             && self.suite.cipher() == Some(Cipher::Aes128CbcSha256);
         if !self.resumed {
-            self.session_id = match cx.config.resumptions {
-                0 => SessionId::EMPTY,
-                _ => SessionId::fresh(cx.rng),
+            self.session_id = match cx.resumptions.is_off() {
+                true => SessionId::EMPTY,
+                false => SessionId::fresh(cx.rng),
             };
         }
         self.begin_flight(cx);
@@ -153,10 +153,7 @@ impl Machine {
 
     /// Whether an earlier session goes on: the same name, the same suite, the same kind of master secret.
     fn resumable(&mut self, cx: &mut Surroundings<'_>, hello: &ClientHello<'_>) -> bool {
-        let Some(id) = SessionId::new(hello.session_id) else {
-            return false;
-        };
-        let Some(entry) = cx.cache.get(&id, cx.now) else {
+        let Some(entry) = cx.resumptions.get(cx.now, hello.session_id) else {
             return false;
         };
         if !hello.offers(entry.suite)
@@ -166,9 +163,9 @@ impl Machine {
             return false;
         }
         self.suite = entry.suite;
-        self.session_id = id;
+        self.session_id = entry.session_id;
         self.master.copy_from_slice(entry.master.as_slice());
-        self.resume = Some(entry.clone());
+        self.resume = Some(entry);
         self.resumed = true;
         true
     }
