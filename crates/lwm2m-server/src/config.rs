@@ -77,7 +77,8 @@ pub struct Security {
     /// fewer than 4 count as 4. The first tell the shard. Default 8.
     pub connection_id: u8,
     /// Limits of the DTLS endpoint of each shard: sessions, handshakes, resumption, times. Its connection ids are set by
-    /// [`connection_id`](Self::connection_id). Default: its own, but for resumption (10 000 sessions) and for sessions that
+    /// [`connection_id`](Self::connection_id). Default: its own, but for resumption (10 000 sessions, of all
+    /// shards together) and for sessions that
     /// end when they were silent for 30 days: longer than devices sleep that keep their session by a connection id.
     pub dtls: dtls_core::Config,
     /// Sessions that one identity can have in a shard. Default 4.

@@ -17,6 +17,7 @@ mod operation;
 mod partition;
 mod refusals;
 mod reload;
+mod resumptions;
 mod security;
 mod server;
 mod sessions;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
-use dtls_core::ConnectionIdPolicy;
+use dtls_core::{ConnectionIdPolicy, Resumptions};
 use lwm2m_model::Models;
 use lwm2m_store::Store;
 use registry_core::{REGISTRATION_KIND, Registry, partition_of};
@@ -21,6 +21,7 @@ use crate::observations::Observations;
 use crate::partition::{Effects, Partition, Sink};
 use crate::refusals::Refusals;
 use crate::reload::Watched;
+use crate::resumptions::SharedResumptions;
 use crate::security::{Keeper, x509_names};
 use crate::sessions::Sessions;
 use crate::shard::{Command, Fleet, Shard, Surroundings};
@@ -128,6 +129,9 @@ impl Server {
         for partition in &partitions {
             timers.spawn(Arc::clone(partition).keep_time());
         }
+        let dtls = &config.security.dtls;
+        let resumptions: Option<Arc<dyn Resumptions>> =
+            (dtls.resumptions > 0).then(|| Arc::new(SharedResumptions::new(dtls)) as _);
         let mut tasks = JoinSet::new();
         for (number, (receiver, link)) in receivers.into_iter().zip(&shared.shards).enumerate() {
             let mut stack = config.stack.clone();
@@ -141,6 +145,7 @@ impl Server {
                 let mut secured =
                     server_stack::Security::new((plain..all).collect(), suites.clone());
                 secured.dtls = security.dtls.clone();
+                secured.resumptions.clone_from(&resumptions);
                 secured.x509_names = x509_names;
                 secured.sessions_per_identity = security.sessions_per_identity;
                 let mark = mark(stack.shard, shards);

@@ -12,7 +12,7 @@ use dtls_psk::Psk;
 use lwm2m_identity::{Credential, Identity, PskKey, Security};
 use lwm2m_model::{Models, path};
 use lwm2m_server::dtls_core::{
-    self, Answer, Connect, ConnectionIdPolicy, Datagram, Endpoint, Path, Suites,
+    self, Answer, Connect, ConnectionIdPolicy, Datagram, Endpoint, Path, Resumption, Suites,
 };
 use lwm2m_server::dtls_ecdsa::{
     CertificateUsage, Credentials, Ecdsa, MatchingType, PrivateKey, Ring, ServerTrust, Trust,
@@ -71,6 +71,8 @@ struct Device {
     server: SocketAddr,
     dtls: Endpoint,
     session: Option<Peer>,
+    /// With which the next handshake may be a short one.
+    resume: Option<Resumption>,
     origin: std::time::Instant,
     message_id: u16,
 }
@@ -95,6 +97,7 @@ impl Device {
             server,
             dtls: Endpoint::new(Instant::ZERO, config, None, Rng::from_seed(seed)),
             session: None,
+            resume: None,
             origin: std::time::Instant::now(),
             message_id: port,
         }
@@ -115,7 +118,8 @@ impl Device {
     async fn connect(&mut self, suites: impl Suites + 'static) -> bool {
         self.session = None;
         let now = self.now();
-        let connect = Connect::default();
+        let mut connect = Connect::default();
+        connect.resume = self.resume.take();
         let path = path_of(self.server);
         self.dtls
             .connect(now, path, Arc::new(suites), connect)
@@ -713,6 +717,35 @@ async fn a_security_file_that_changes_is_taken_over() {
     let suites = Psk::client(b"gate", b"fedcba9876543210").unwrap();
     let mut gate = Device::connected(address, suites).await;
     assert_eq!(gate.register(&[]).await.0, Code::CREATED);
+}
+
+#[tokio::test]
+async fn a_session_goes_on_at_every_shard() {
+    let (_server, handle, address) = server(|_| {}).await;
+    let key = [psk("lamp", KEY)];
+    handle.set_security("lamp", &key).await.unwrap();
+    let suites = || Psk::client(b"lamp", KEY).unwrap();
+    let first = Device::connected(address, suites()).await;
+    let resumption = first.dtls.resumption(first.session.unwrap()).unwrap();
+    // The kernel picks the shard by the address: these are not all of one.
+    for _ in 0..12 {
+        let mut device = Device::new(address).await;
+        device.resume = Some(resumption.clone());
+        assert!(device.connect(suites()).await);
+        let session = device.dtls.resumption(device.session.unwrap()).unwrap();
+        assert_eq!(session.session_id(), resumption.session_id());
+        assert_eq!(device.register(&[]).await.0, Code::CREATED);
+    }
+    // What is revoked is forgotten at each of them too, before any other is asked.
+    handle.set_security("lamp", &[]).await.unwrap();
+    handle.set_security("lamp", &key).await.unwrap();
+    for _ in 0..12 {
+        let mut device = Device::new(address).await;
+        device.resume = Some(resumption.clone());
+        assert!(device.connect(suites()).await);
+        let session = device.dtls.resumption(device.session.unwrap()).unwrap();
+        assert_ne!(session.session_id(), resumption.session_id());
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use dtls_core::Suites;
+use dtls_core::{Resumptions, Suites};
 
 use crate::X509Names;
 
@@ -64,6 +64,9 @@ pub struct Security {
     pub suites: Arc<dyn Suites>,
     /// The DTLS endpoint. The number of sessions is bounded here.
     pub dtls: dtls_core::Config,
+    /// Where the sessions are kept that devices may go on with, if that is not here alone: several stacks of one server share
+    /// them, because a device with a new address may come to another one.
+    pub resumptions: Option<Arc<dyn Resumptions>>,
     /// How the names of a certificate are read out of what its suite tells. The default knows no certificates.
     pub x509_names: X509Names,
     /// Longest datagram sent, record and all, bytes. The default fits the smallest MTU of IPv6.
@@ -81,6 +84,7 @@ impl Security {
             listeners,
             suites,
             dtls: dtls_core::Config::default(),
+            resumptions: None,
             x509_names: |_| None,
             max_datagram: 1232,
             sessions_per_identity: 4,

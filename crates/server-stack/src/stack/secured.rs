@@ -40,8 +40,12 @@ pub(super) struct Secured {
 impl Secured {
     pub(super) fn new(security: &Security, now: Instant, rng: Rng) -> Box<Self> {
         let server = Some(Arc::clone(&security.suites));
+        let mut dtls = Endpoint::new(now, security.dtls.clone(), server, rng);
+        if let Some(shared) = &security.resumptions {
+            dtls.share_resumptions(Arc::clone(shared));
+        }
         Box::new(Self {
-            dtls: Endpoint::new(now, security.dtls.clone(), server, rng),
+            dtls,
             sessions: Sessions::default(),
             listeners: security.listeners.clone(),
             x509_names: security.x509_names,
