@@ -75,6 +75,14 @@ impl Credentials {
         self
     }
 
+    /// Shows the certificates alone, in a handshake where the peer is to see them; `None` if there are none that may be
+    /// shown in `role`.
+    #[must_use]
+    pub fn certificates_alone(mut self, role: Role) -> Option<Self> {
+        self.raw = false;
+        (!self.types(role).is_empty()).then_some(self)
+    }
+
     /// The public key.
     pub const fn public_key(&self) -> &PublicKey {
         self.key.public_key()

@@ -12,7 +12,7 @@ use dtls_core::{
 use crate::chain::verify_chain;
 use crate::message::{self, ServerKeyExchange};
 use crate::suites::{Shared, no_common_type};
-use crate::trust::{check_name, no_name, unexpected_key};
+use crate::trust::{check_name, check_names, no_name, unexpected_key};
 use crate::{
     Certificate, CertificateNames, EphemeralKey, PublicKey, Shown, Trust, verify_client_chain,
     verify_server,
@@ -181,7 +181,7 @@ impl KeyExchange for ServerExchange {
             }
             Message::CertificateRequest => {
                 let authorities = match &self.shared.trust {
-                    Trust::Anchors(anchors) => anchors.subjects(),
+                    Trust::Anchors(anchors) | Trust::Named { anchors, .. } => anchors.subjects(),
                     Trust::Ask | Trust::Keys(_) | Trust::Server(_) => Vec::new(),
                 };
                 message::write_certificate_request(out, &authorities);
@@ -346,6 +346,15 @@ impl Peer {
                     check_name(&leaf, name)?;
                 }
             },
+            Trust::Named { anchors, names } => {
+                let peer = match cx.role {
+                    Role::Server => Role::Client,
+                    Role::Client => Role::Server,
+                };
+                let now = cx.wall_clock;
+                let leaf = verify_chain(provider, anchors, &chain, peer, now, &|_| true)?;
+                check_names(&leaf, names)?;
+            }
             Trust::Server(trust) => {
                 let shown = match chain.is_empty() {
                     true => Shown::RawPublicKey(&key),

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use crate::certificate::CertificateError;
 use crate::chain::verify_chain;
-use crate::{Anchors, Certificate, KeyError, Provider, PublicKey, hex};
+use crate::{Anchors, Certificate, CertificateNames, KeyError, Provider, PublicKey, hex};
 
 /// How the key or chain that a peer has proven to hold is judged.
 #[derive(Clone, Debug)]
@@ -22,6 +22,14 @@ pub enum Trust {
     /// Whoever has a chain to one of these authorities is welcome; a server must also have the name that this side wants.
     /// Takes chains.
     Anchors(Anchors),
+    /// Whoever has a chain to one of these authorities and exactly these [names](crate::CertificateNames) is welcome: for a
+    /// server that begins the handshake with a device which has come by itself before. Takes chains.
+    Named {
+        /// Authorities that are trusted.
+        anchors: Anchors,
+        /// The names that the certificate has, all of them and no others.
+        names: Vec<String>,
+    },
     /// As an LwM2M Security object says it of one server.
     Server(ServerTrust),
 }
@@ -32,7 +40,7 @@ impl Trust {
         let types: &[_] = match self {
             Self::Ask => &[CertificateType::RAW_PUBLIC_KEY, CertificateType::X509],
             Self::Keys(_) => &[CertificateType::RAW_PUBLIC_KEY],
-            Self::Anchors(_) => &[CertificateType::X509],
+            Self::Anchors(_) | Self::Named { .. } => &[CertificateType::X509],
             Self::Server(trust) => match trust.rule {
                 Rule::RawPublicKey => &[CertificateType::RAW_PUBLIC_KEY],
                 Rule::Certificate(_) => &[CertificateType::X509],
@@ -267,6 +275,21 @@ pub(crate) fn check_name(leaf: &Certificate<'_>, name: &str) -> Result<(), Failu
         FailureReason::CertificateWrongName {
             wanted: name.into(),
             found: leaf.names().take(8).map(Into::into).collect(),
+        },
+    ))
+}
+
+/// Whether a certificate has these names and no others.
+pub(crate) fn check_names(leaf: &Certificate<'_>, wanted: &[String]) -> Result<(), Failure> {
+    let found = CertificateNames::of(leaf);
+    if found.names() == wanted {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Alert::BAD_CERTIFICATE,
+        FailureReason::CertificateWrongName {
+            wanted: wanted.join(", "),
+            found: found.names().to_vec(),
         },
     ))
 }

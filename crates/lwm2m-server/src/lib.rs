@@ -3,7 +3,6 @@
 
 mod batch;
 mod call;
-mod called;
 mod cid;
 mod clock;
 mod config;

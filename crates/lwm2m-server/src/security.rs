@@ -6,7 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use dtls_core::{Alert, Answer, Failure, FailureReason, IdentityKind, Question, Secret, Suites};
+use dtls_core::{
+    Alert, Answer, Failure, FailureReason, IdentityKind, Question, Role, Secret, Suites,
+};
 use dtls_ecdsa::{
     Anchors, CertificateNames, CredentialError, Credentials, Ecdsa, PublicKey, Ring, Trust,
 };
@@ -16,8 +18,6 @@ use lwm2m_identity::{
     apply, find_near_miss, key_hint, owner,
 };
 use lwm2m_store::{Down, Record, Store};
-
-use crate::called::Called;
 
 /// Something that a store answers, at once or later.
 pub(crate) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -224,9 +224,12 @@ impl Keeper {
                     credentials,
                     anchors,
                 } = self.own().clone();
-                let called = credentials
-                    .and_then(|credentials| Called::new(credentials, anchors, names.clone()));
-                let suites = called.map(|it| Arc::new(it) as Arc<dyn Suites>);
+                // A device that has both would prefer a bare key, which is not what it registered with.
+                let alone = credentials.and_then(|it| it.certificates_alone(Role::Client));
+                let names = names.clone();
+                let trust = Trust::Named { anchors, names };
+                let suites = alone.and_then(|it| Ecdsa::new(Ring::new(), it, trust).ok());
+                let suites = suites.map(|it| Arc::new(it) as Arc<dyn Suites>);
                 Box::pin(std::future::ready(suites))
             }
             _ => Box::pin(std::future::ready(None)),

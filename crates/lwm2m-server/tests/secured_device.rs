@@ -1,6 +1,6 @@
 //! Devices with DTLS on sockets of their own, and all that the server does with them.
 
-#[path = "../src/called/tests/pki.rs"]
+#[path = "common/pki.rs"]
 mod pki;
 
 use std::net::SocketAddr;

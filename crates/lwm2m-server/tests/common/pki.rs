@@ -1,11 +1,10 @@
 //! Authorities and certificates of them, the same ones each time but for signatures: keys come from numbers.
-#![allow(dead_code, reason = "each test uses a part")]
 
 use dtls_ecdsa::{Anchors, Credentials, PrivateKey, Provider as _, Ring, Signer};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyIdMethod, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber,
-    SignatureAlgorithm, SigningKey, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber, SignatureAlgorithm, SigningKey,
+    date_time_ymd,
 };
 
 /// The numbers of the authority that is trusted, and of another one.
@@ -90,8 +89,4 @@ pub(crate) fn issued(
     let issuer = Issuer::new(authority(issuer), Key::new(issuer));
     let certificate = params.signed_by(&Key::new(number), &issuer).unwrap();
     Credentials::x509(key(number), vec![certificate.der().to_vec()]).unwrap()
-}
-
-pub(crate) fn only(purpose: ExtendedKeyUsagePurpose) -> impl FnOnce(&mut CertificateParams) {
-    |params| params.extended_key_usages = vec![purpose]
 }
