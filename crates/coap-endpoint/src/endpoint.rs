@@ -345,12 +345,16 @@ impl Endpoint {
 
     /// Forgets the message that was remembered first, of all peers; it is of the peer in `slot`.
     fn forget_oldest_message(&mut self, now: Instant, slot: u32) -> bool {
-        let Some(state) = self.peers.at_slot(slot) else {
+        let Some(remembered) = self.peers.remembered(slot) else {
             return false;
         };
-        self.cx.dedup.pop_oldest(&mut state.dedup);
-        state.check_idle(&mut self.cx, now);
-        self.peers.settle();
+        self.cx.dedup.pop_oldest_of_all(remembered);
+        if remembered.is_empty()
+            && let Some(state) = self.peers.at_slot(slot)
+        {
+            state.check_idle(&mut self.cx, now);
+            self.peers.settle();
+        }
         true
     }
 

@@ -4,7 +4,7 @@ use coap_codec::{Code, DecodeLimits, Message, OptionNumber, Response, Triage, Ty
 use sansio::Instant;
 
 use crate::Failure;
-use crate::message_layer::Owner;
+use crate::message_layer::{Owner, Remembered};
 use crate::peer::PeerState;
 use crate::request_layer::Asked;
 use crate::shared::{Shared, Token};
@@ -67,9 +67,9 @@ impl PeerState {
         true
     }
 
-    fn is_repeated(&self, cx: &mut Shared, now: Instant, message: &Message<'_>) -> bool {
-        let confirmable = message.ty() == Type::Confirmable;
-        cx.is_repeated(now, self.peer, message.message_id(), confirmable)
+    fn is_repeated(&mut self, cx: &mut Shared, now: Instant, message: &Message<'_>) -> bool {
+        let (mid, confirmable) = (message.message_id(), message.ty() == Type::Confirmable);
+        cx.is_repeated(now, self.peer, &mut self.dedup, mid, confirmable)
     }
 
     fn remember(&mut self, cx: &mut Shared, now: Instant, message: &Message<'_>) {
@@ -77,7 +77,8 @@ impl PeerState {
             Type::NonConfirmable => cx.non_lifetime,
             Type::Confirmable | Type::Acknowledgement | Type::Reset => cx.exchange_lifetime,
         };
-        if self.dedup.len() >= cx.config.limits.dedup_per_peer.max(1) {
+        let limit = cx.config.limits.dedup_per_peer;
+        if self.dedup.len() >= limit.clamp(1, Remembered::MOST) {
             cx.dedup.pop_oldest(&mut self.dedup);
             cx.stats.dedup_evicted = cx.stats.dedup_evicted.wrapping_add(1);
         }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use coap_codec::{Code, Encoder, OptionNumber, OptionsBuf, Type};
 use sansio::{Instant, Peer, Rng, TimerWheel};
 
-use crate::message_layer::{Answer, Dedup};
+use crate::message_layer::{Answer, Dedup, Remembered};
 use crate::outbox::Outbox;
 use crate::{Config, Event, Stats, Tables};
 
@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) stats: Stats,
     /// Keys cache keys and entity-tags.
     pub(crate) hash_key: (u64, u64),
+    /// Memory of the last answer that went out, for the next.
+    pub(crate) spare: Vec<u8>,
     last_serial: u64,
 }
 
@@ -69,7 +71,7 @@ impl Shared {
         let hash_key = (rng.next_u64(), rng.next_u64());
         let mut understood = Vec::from(UNDERSTOOD);
         understood.extend_from_slice(&config.understood);
-        let dedup = Dedup::new(rng.next_u64());
+        let dedup = Dedup::new();
         let outbox = Outbox::new(config.limits.transmit_queue);
         Self {
             exchange_lifetime: config.transmission.exchange_lifetime(),
@@ -86,6 +88,7 @@ impl Shared {
             tables: Tables::default(),
             stats: Stats::default(),
             hash_key,
+            spare: Vec::new(),
             last_serial: 0,
         }
     }
@@ -112,15 +115,16 @@ impl Shared {
         self.transmit(peer, &coap_codec::empty_message(ty, mid));
     }
 
-    /// Whether message `mid` of `peer` came before. If it is to be answered, as it was then.
+    /// Whether message `mid` of `peer`, who has `remembered`, came before. If it is to be answered, as it was then.
     pub(crate) fn is_repeated(
         &mut self,
         now: Instant,
         peer: Peer,
+        remembered: &mut Remembered,
         mid: u16,
         to_be_answered: bool,
     ) -> bool {
-        let Some(answer) = self.dedup.find(now, peer.slot(), mid) else {
+        let Some(answer) = self.dedup.find(now, remembered, mid) else {
             return false;
         };
         self.stats.duplicates = self.stats.duplicates.wrapping_add(1);
@@ -181,11 +185,23 @@ impl Parts<'_> {
 
     /// The message, `None` when it is longer than `limit`.
     pub(crate) fn encode(&self, ty: Type, message_id: u16, limit: usize) -> Option<Vec<u8>> {
+        self.encode_into(Vec::new(), ty, message_id, limit)
+    }
+
+    /// The same, in the memory of `out`.
+    pub(crate) fn encode_into(
+        &self,
+        mut out: Vec<u8>,
+        ty: Type,
+        message_id: u16,
+        limit: usize,
+    ) -> Option<Vec<u8>> {
         let len = self.encoded_len();
         if len > limit {
             return None;
         }
-        let mut out = alloc::vec![0; len];
+        out.clear();
+        out.resize(len, 0);
         let token = self.token.as_bytes();
         let mut encoder = Encoder::new(&mut out, ty, self.code, message_id, token).ok()?;
         encoder.options(&self.options.as_options()).ok()?;

@@ -1,4 +1,5 @@
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use crate::Instant;
@@ -43,7 +44,7 @@ pub struct TimerWheel<T> {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct TimerId {
     index: u32,
-    generation: u32,
+    generation: NonZeroU32,
 }
 
 #[derive(Debug)]
@@ -51,7 +52,7 @@ struct Entry<T> {
     deadline: u64,
     prev: u32,
     next: u32,
-    generation: u32,
+    generation: NonZeroU32,
     list: u16,
     value: Option<T>,
 }
@@ -63,6 +64,8 @@ struct List {
 }
 
 const NONE: u32 = u32::MAX;
+/// The generation of an entry that is used for the first time.
+const FIRST: NonZeroU32 = NonZeroU32::MIN;
 const LEVELS: usize = 8;
 const SLOT_BITS: u32 = 6;
 const SLOTS: u64 = 1 << SLOT_BITS;
@@ -109,7 +112,7 @@ impl<T> TimerWheel<T> {
         self.place(index, deadline);
         TimerId {
             index,
-            generation: self.entry(index).map_or(0, |entry| entry.generation),
+            generation: self.entry(index).map_or(FIRST, |entry| entry.generation),
         }
     }
 
@@ -296,7 +299,7 @@ impl<T> TimerWheel<T> {
             deadline,
             prev: NONE,
             next: NONE,
-            generation: 0,
+            generation: FIRST,
             list: EXPIRED,
             value: Some(value),
         });
@@ -307,7 +310,7 @@ impl<T> TimerWheel<T> {
     fn release(&mut self, index: u32) -> Option<T> {
         let free = self.free;
         let entry = self.entry_mut(index)?;
-        entry.generation = entry.generation.wrapping_add(1);
+        entry.generation = entry.generation.checked_add(1).unwrap_or(FIRST);
         entry.next = free;
         let value = entry.value.take();
         self.free = index;

@@ -1,59 +1,49 @@
 use alloc::boxed::Box;
 
-use hashbrown::HashTable;
 use sansio::{Instant, Pages};
+
+use super::Remembered;
 
 /// What peers sent us lately, so that a repeated message is answered alike and processed once.
 ///
-/// RFC 7252 §4.5. The messages of all peers stand in one table: a message is found by peer and message id,
-/// those of one peer are a chain, and so are all of them, oldest first. One timer (that of the oldest)
-/// serves all. What a peer has of it is a [`Remembered`].
+/// RFC 7252 §4.5. The messages of all peers stand in one table and are a chain, oldest first; one timer (that of
+/// the oldest) serves all. Which are of a peer, its [`Remembered`] says: so a message is looked for where its peer
+/// is anyway, and one more is one cache line more, however many peers there are.
 #[derive(Debug)]
 pub(crate) struct Dedup {
     entries: Pages<Entry>,
     /// The first of the entries that are free; they are chained by `newer`.
     free: u32,
-    by_message: HashTable<u32>,
-    /// Keys the table: message ids are the peers' choice.
-    key: u64,
     oldest: u32,
     newest: u32,
     len: usize,
     bytes: usize,
 }
 
-/// The messages of one peer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Remembered {
-    oldest: u32,
-    newest: u32,
-    len: u32,
-    bytes: u32,
-}
-
+/// A message: a cache line, with an answer of usual length in it.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Entry {
     expires: Instant,
-    bytes: Option<Box<[u8]>>,
     peer: u32,
     older: u32,
     newer: u32,
-    older_of_peer: u32,
-    newer_of_peer: u32,
-    mid: u16,
-    /// How the message was answered where `bytes` is not the answer.
-    empty: Option<EmptyAnswer>,
+    answer: Kept,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum EmptyAnswer {
-    Acknowledgement,
+/// How a message was answered.
+#[derive(Debug)]
+enum Kept {
+    Nothing,
+    Acknowledged,
     Reset,
+    Short { len: u8, bytes: [u8; SHORT] },
+    Long(Box<[u8]>),
 }
 
 /// How a remembered message was answered at the message layer.
-#[derive(Clone, Debug)]
-pub(crate) enum Answer<B> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer<'a> {
     /// Not yet, or not at all: a repetition is ignored.
     Nothing,
     /// With an empty acknowledgement.
@@ -61,37 +51,55 @@ pub(crate) enum Answer<B> {
     /// With a Reset message.
     Reset,
     /// With these bytes.
-    Bytes(B),
+    Bytes(&'a [u8]),
 }
 
-impl Remembered {
-    pub(crate) const fn len(&self) -> usize {
-        self.len as usize
+impl Kept {
+    fn new(answer: Answer<'_>) -> Self {
+        match answer {
+            Answer::Nothing => Self::Nothing,
+            Answer::Acknowledged => Self::Acknowledged,
+            Answer::Reset => Self::Reset,
+            Answer::Bytes(answer) => {
+                let mut bytes = [0; SHORT];
+                match (bytes.get_mut(..answer.len()), u8::try_from(answer.len())) {
+                    (Some(room), Ok(len)) => {
+                        room.copy_from_slice(answer);
+                        Self::Short { len, bytes }
+                    }
+                    _ => Self::Long(answer.into()),
+                }
+            }
+        }
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.len == 0
+    fn answer(&self) -> Answer<'_> {
+        match self {
+            Self::Nothing => Answer::Nothing,
+            Self::Acknowledged => Answer::Acknowledged,
+            Self::Reset => Answer::Reset,
+            Self::Short { len, bytes } => {
+                Answer::Bytes(bytes.get(..usize::from(*len)).unwrap_or_default())
+            }
+            Self::Long(bytes) => Answer::Bytes(bytes),
+        }
     }
-}
 
-impl Default for Remembered {
-    fn default() -> Self {
-        Self {
-            oldest: NONE,
-            newest: NONE,
-            len: 0,
-            bytes: 0,
+    /// Bytes of the answer.
+    fn len(&self) -> usize {
+        match self {
+            Self::Nothing | Self::Acknowledged | Self::Reset => 0,
+            Self::Short { len, .. } => usize::from(*len),
+            Self::Long(bytes) => bytes.len(),
         }
     }
 }
 
 impl Dedup {
-    pub(crate) const fn new(key: u64) -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             entries: Pages::new(),
             free: NONE,
-            by_message: HashTable::new(),
-            key,
             oldest: NONE,
             newest: NONE,
             len: 0,
@@ -115,22 +123,24 @@ impl Dedup {
         Some((entry.peer, entry.expires))
     }
 
-    /// The answer to an earlier message with this id, if it is still remembered.
-    pub(crate) fn find(&self, now: Instant, peer: u32, mid: u16) -> Option<Answer<&[u8]>> {
-        let entry = self.entry(self.index(peer, mid)?)?;
+    /// The answer to an earlier message of a peer with this id, if it is still remembered.
+    pub(crate) fn find(
+        &mut self,
+        now: Instant,
+        remembered: &mut Remembered,
+        mid: u16,
+    ) -> Option<Answer<'_>> {
+        let place = remembered.find(mid)?;
         // An id may be used again once its lifetime is over.
-        if now >= entry.expires {
+        if self.entry(place).is_none_or(|entry| now >= entry.expires) {
+            self.release(remembered, place);
+            remembered.remove(mid);
             return None;
         }
-        Some(match (&entry.bytes, entry.empty) {
-            (Some(bytes), _) => Answer::Bytes(&**bytes),
-            (None, Some(EmptyAnswer::Acknowledgement)) => Answer::Acknowledged,
-            (None, Some(EmptyAnswer::Reset)) => Answer::Reset,
-            (None, None) => Answer::Nothing,
-        })
+        Some(self.entry(place)?.answer.answer())
     }
 
-    /// Remembers a message of `peer`, which has `remembered`; an older one with its id is forgotten.
+    /// Remembers a message of the peer in slot `peer`, with an id that is not [found](Self::find).
     pub(crate) fn insert(
         &mut self,
         remembered: &mut Remembered,
@@ -138,89 +148,64 @@ impl Dedup {
         mid: u16,
         expires: Instant,
     ) {
-        if let Some(index) = self.index(peer, mid) {
-            self.remove(remembered, index);
-        }
-        let (before, before_of_peer) = (self.newest, remembered.newest);
-        let index = self.allocate(Entry {
+        let before = self.newest;
+        let place = self.allocate(Entry {
             expires,
-            bytes: None,
             peer,
             older: before,
             newer: NONE,
-            older_of_peer: before_of_peer,
-            newer_of_peer: NONE,
-            mid,
-            empty: None,
+            answer: Kept::Nothing,
         });
         match self.entry_mut(before) {
-            Some(before) => before.newer = index,
-            None => self.oldest = index,
+            Some(before) => before.newer = place,
+            None => self.oldest = place,
         }
-        self.newest = index;
-        match self.entry_mut(before_of_peer) {
-            Some(before) => before.newer_of_peer = index,
-            None => remembered.oldest = index,
-        }
-        remembered.newest = index;
-        let Self {
-            entries,
-            by_message,
-            key,
-            ..
-        } = self;
-        by_message.insert_unique(hash(*key, peer, mid), index, |&index| {
-            let entry = entries.get(index as usize);
-            entry.map_or(0, |entry| hash(*key, entry.peer, entry.mid))
-        });
+        self.newest = place;
         self.len = self.len.saturating_add(1);
-        remembered.len = remembered.len.saturating_add(1);
+        remembered.push(mid, place);
     }
 
-    /// Remembers how message `mid` was answered.
-    pub(crate) fn answer(
-        &mut self,
-        remembered: &mut Remembered,
-        peer: u32,
-        mid: u16,
-        answer: Answer<Box<[u8]>>,
-    ) {
-        let Some(index) = self.index(peer, mid) else {
-            return;
-        };
-        self.forget_answer(remembered, index);
-        let Some(entry) = self.entry_mut(index) else {
-            return;
-        };
-        match answer {
-            Answer::Nothing => {}
-            Answer::Acknowledged => entry.empty = Some(EmptyAnswer::Acknowledgement),
-            Answer::Reset => entry.empty = Some(EmptyAnswer::Reset),
-            Answer::Bytes(bytes) => {
-                let len = bytes.len();
-                entry.bytes = Some(bytes);
-                self.bytes = self.bytes.saturating_add(len);
-                remembered.bytes = remembered.bytes.saturating_add(count(len));
-            }
+    /// Remembers how a peer's message `mid` was answered.
+    pub(crate) fn answer(&mut self, remembered: &mut Remembered, mid: u16, answer: Answer<'_>) {
+        if let Some(place) = remembered.find(mid) {
+            self.set_answer(remembered, place, Kept::new(answer));
         }
     }
 
     /// Drops the oldest answers of a peer, but not their ids, until at most `limit` bytes are kept; the
     /// newest answer stays.
     pub(crate) fn trim_bytes(&mut self, remembered: &mut Remembered, limit: usize) {
-        let mut next = remembered.oldest;
-        while remembered.bytes as usize > limit && next != remembered.newest {
-            let index = next;
-            next = self.entry(index).map_or(NONE, |entry| entry.newer_of_peer);
-            if self.entry(index).is_some_and(|entry| entry.bytes.is_some()) {
-                self.forget_answer(remembered, index);
+        let mut number = 0usize;
+        while remembered.bytes as usize > limit {
+            let next = number.saturating_add(1);
+            if next >= remembered.len() {
+                break;
             }
+            if let Some(place) = remembered.place(number)
+                && self
+                    .entry(place)
+                    .is_some_and(|entry| entry.answer.len() > 0)
+            {
+                self.set_answer(remembered, place, Kept::Nothing);
+            }
+            number = next;
         }
     }
 
     /// Forgets the oldest message of a peer.
     pub(crate) fn pop_oldest(&mut self, remembered: &mut Remembered) {
-        self.remove(remembered, remembered.oldest);
+        if let Some(place) = remembered.place(0) {
+            self.release(remembered, place);
+            remembered.drop_oldest();
+        }
+    }
+
+    /// Forgets the [oldest](Self::oldest) message of all, of the peer who has `remembered`.
+    pub(crate) fn pop_oldest_of_all(&mut self, remembered: &mut Remembered) {
+        // It is the peer's oldest as well. Its list is not asked, which may be out of the cache.
+        debug_assert_eq!(remembered.place(0), Some(self.oldest));
+        self.release(remembered, self.oldest);
+        remembered.drop_oldest();
     }
 
     /// Forgets all messages of a peer.
@@ -232,55 +217,40 @@ impl Dedup {
 
     /// Counts the messages and bytes of a peer again.
     #[cfg(test)]
-    pub(crate) fn recount(&self, remembered: &Remembered) -> (usize, usize) {
-        let mut next = remembered.oldest;
-        let (mut len, mut bytes) = (0, 0);
-        while let Some(entry) = self.entry(next) {
-            len += 1;
-            bytes += entry.bytes.as_deref().map_or(0, <[u8]>::len);
-            next = entry.newer_of_peer;
+    pub(crate) fn recount(&self, peer: u32, remembered: &Remembered) -> (usize, usize) {
+        let mut bytes = 0;
+        for number in 0..remembered.len() {
+            let entry = self.entry(remembered.place(number).unwrap()).unwrap();
+            assert_eq!(entry.peer, peer);
+            bytes += entry.answer.len();
         }
-        assert_eq!((len, bytes), (remembered.len(), remembered.bytes as usize));
-        (len, bytes)
+        assert_eq!(bytes, remembered.bytes as usize);
+        (remembered.len(), bytes)
     }
 
-    fn index(&self, peer: u32, mid: u16) -> Option<u32> {
-        let is = |&index: &u32| {
-            self.entry(index)
-                .is_some_and(|entry| entry.peer == peer && entry.mid == mid)
-        };
-        self.by_message.find(hash(self.key, peer, mid), is).copied()
-    }
-
-    fn forget_answer(&mut self, remembered: &mut Remembered, index: u32) {
-        let Some(entry) = self.entry_mut(index) else {
+    fn set_answer(&mut self, remembered: &mut Remembered, place: u32, answer: Kept) {
+        let Some(entry) = self.entry_mut(place) else {
             return;
         };
-        entry.empty = None;
-        let len = entry.bytes.take().map_or(0, |bytes| bytes.len());
-        self.bytes = self.bytes.saturating_sub(len);
-        remembered.bytes = remembered.bytes.saturating_sub(count(len));
+        let (before, after) = (entry.answer.len(), answer.len());
+        entry.answer = answer;
+        self.bytes = self.bytes.saturating_sub(before).saturating_add(after);
+        remembered.bytes = remembered
+            .bytes
+            .saturating_sub(count(before))
+            .saturating_add(count(after));
     }
 
-    fn remove(&mut self, remembered: &mut Remembered, index: u32) {
-        self.forget_answer(remembered, index);
+    /// Frees the place of a message of a peer, from whose list it has to go.
+    fn release(&mut self, remembered: &mut Remembered, place: u32) {
+        self.set_answer(remembered, place, Kept::Nothing);
         let free = self.free;
-        let Some(entry) = self.entry_mut(index) else {
-            // Nothing may be left that points to no entry.
-            *remembered = Remembered::default();
+        let Some(entry) = self.entry_mut(place) else {
             return;
         };
-        let Entry {
-            peer,
-            mid,
-            older,
-            newer,
-            older_of_peer,
-            newer_of_peer,
-            ..
-        } = *entry;
+        let (older, newer) = (entry.older, entry.newer);
         entry.newer = free;
-        self.free = index;
+        self.free = place;
         match self.entry_mut(older) {
             Some(entry) => entry.newer = newer,
             None => self.oldest = newer,
@@ -289,24 +259,9 @@ impl Dedup {
             Some(entry) => entry.older = older,
             None => self.newest = older,
         }
-        match self.entry_mut(older_of_peer) {
-            Some(entry) => entry.newer_of_peer = newer_of_peer,
-            None => remembered.oldest = newer_of_peer,
-        }
-        match self.entry_mut(newer_of_peer) {
-            Some(entry) => entry.older_of_peer = older_of_peer,
-            None => remembered.newest = older_of_peer,
-        }
-        let found = self
-            .by_message
-            .find_entry(hash(self.key, peer, mid), |&other| other == index);
-        if let Ok(found) = found {
-            found.remove();
-        }
         self.len = self.len.saturating_sub(1);
-        remembered.len = remembered.len.saturating_sub(1);
         if self.len == 0 && self.entries.len() > KEPT {
-            *self = Self::new(self.key);
+            *self = Self::new();
         }
     }
 
@@ -317,26 +272,17 @@ impl Dedup {
             *place = entry;
             return free;
         }
-        // Memory ends before the numbers do: 2³² entries would be 192 GiB.
+        // Memory ends before the numbers do: 2³² entries would be 256 GiB.
         u32::try_from(self.entries.push(entry)).unwrap_or(NONE)
     }
 
-    fn entry(&self, index: u32) -> Option<&Entry> {
-        self.entries.get(index as usize)
+    fn entry(&self, place: u32) -> Option<&Entry> {
+        self.entries.get(place as usize)
     }
 
-    fn entry_mut(&mut self, index: u32) -> Option<&mut Entry> {
-        self.entries.get_mut(index as usize)
+    fn entry_mut(&mut self, place: u32) -> Option<&mut Entry> {
+        self.entries.get_mut(place as usize)
     }
-}
-
-/// Multiplies with the key and folds: spreads well, and who does not know the key cannot choose what
-/// falls together.
-fn hash(key: u64, peer: u32, mid: u16) -> u64 {
-    let message = u64::from(peer) << 16 | u64::from(mid);
-    let product = u128::from(message ^ key).wrapping_mul(u128::from(key | 1 | 1 << 63));
-    let [low, high] = [product, product >> 64].map(|half| half & u128::from(u64::MAX));
-    u64::try_from(low ^ high).unwrap_or_default()
 }
 
 /// What one peer may keep is far less; a configuration that allows more only counts wrongly.
@@ -346,6 +292,8 @@ fn count(len: usize) -> u32 {
 
 /// No entry.
 const NONE: u32 = u32::MAX;
+/// Bytes of the longest answer that stands in its entry.
+const SHORT: usize = 38;
 /// Entries whose memory is kept while there is nothing to remember.
 const KEPT: usize = 64;
 
@@ -359,69 +307,104 @@ mod tests {
         Instant::ZERO + Duration::from_secs(seconds)
     }
 
-    fn bytes(len: usize) -> Answer<Box<[u8]>> {
-        Answer::Bytes(alloc::vec![7; len].into())
+    fn answer(dedup: &mut Dedup, of: &mut Remembered, mid: u16, len: usize) {
+        dedup.answer(of, mid, Answer::Bytes(&alloc::vec![7; len]));
     }
 
     #[test]
-    fn an_entry_takes_48_bytes() {
+    fn an_entry_is_a_cache_line() {
         if cfg!(target_pointer_width = "64") {
-            assert_eq!(size_of::<Entry>(), 48);
+            assert_eq!((size_of::<Entry>(), align_of::<Entry>()), (64, 64));
         }
     }
 
     #[test]
     fn messages_are_told_apart_by_peer_and_id() {
-        let mut dedup = Dedup::new(0x0123_4567_89ab_cdef);
+        let mut dedup = Dedup::new();
         let (mut a, mut b) = (Remembered::default(), Remembered::default());
         for mid in 0..1000 {
             dedup.insert(&mut a, 0, mid, at(1));
             dedup.insert(&mut b, 1, mid, at(2));
         }
-        dedup.answer(&mut a, 0, 7, Answer::Reset);
-        dedup.answer(&mut b, 1, 7, bytes(5));
-        assert!(matches!(dedup.find(at(0), 0, 7), Some(Answer::Reset)));
-        assert!(matches!(dedup.find(at(0), 1, 7), Some(Answer::Bytes(b)) if b == [7; 5]));
-        assert!(matches!(dedup.find(at(0), 1, 8), Some(Answer::Nothing)));
-        assert!(dedup.find(at(1), 0, 7).is_none(), "its lifetime is over");
-        assert!(dedup.find(at(0), 2, 7).is_none());
+        dedup.answer(&mut a, 7, Answer::Reset);
+        answer(&mut dedup, &mut b, 7, 5);
+        let found =
+            |dedup: &mut Dedup, of: &mut Remembered, now, mid| match dedup.find(now, of, mid)? {
+                Answer::Nothing => Some("nothing"),
+                Answer::Acknowledged => Some("acknowledged"),
+                Answer::Reset => Some("reset"),
+                Answer::Bytes(bytes) => {
+                    assert_eq!(bytes, [7; 5]);
+                    Some("bytes")
+                }
+            };
+        assert_eq!(found(&mut dedup, &mut a, at(0), 7), Some("reset"));
+        assert_eq!(found(&mut dedup, &mut b, at(0), 7), Some("bytes"));
+        assert_eq!(found(&mut dedup, &mut b, at(0), 8), Some("nothing"));
+        assert_eq!(found(&mut dedup, &mut a, at(1), 7), None, "too old");
+        assert_eq!(found(&mut dedup, &mut a, at(0), 7), None, "and gone");
+        assert_eq!(found(&mut dedup, &mut a, at(0), 1000), None);
+        assert_eq!(dedup.recount(0, &a), (999, 0));
+        assert_eq!(dedup.recount(1, &b), (1000, 5));
         dedup.clear(&mut b);
-        assert!(dedup.find(at(0), 1, 7).is_none());
-        assert_eq!((dedup.len(), dedup.bytes(), a.len()), (1000, 0, 1000));
+        assert_eq!(found(&mut dedup, &mut b, at(0), 7), None);
+        assert_eq!((dedup.len(), dedup.bytes(), a.len()), (999, 0, 999));
         assert_eq!(dedup.oldest(), Some((0, at(1))));
-        dedup.clear(&mut a);
+        while !a.is_empty() {
+            dedup.pop_oldest_of_all(&mut a);
+        }
         assert_eq!((dedup.len(), dedup.oldest()), (0, None));
         assert_eq!(dedup.entries.len(), 0, "and the memory is given back");
     }
 
     #[test]
     fn an_id_that_is_used_again_is_one_message() {
-        let mut dedup = Dedup::new(1);
+        let mut dedup = Dedup::new();
         let mut peer = Remembered::default();
         dedup.insert(&mut peer, 0, 1, at(1));
         dedup.insert(&mut peer, 0, 2, at(1));
-        dedup.answer(&mut peer, 0, 1, bytes(9));
+        answer(&mut dedup, &mut peer, 1, 9);
+        assert!(dedup.find(at(1), &mut peer, 1).is_none());
         dedup.insert(&mut peer, 0, 1, at(9));
-        assert!(matches!(dedup.find(at(5), 0, 1), Some(Answer::Nothing)));
+        let found = dedup.find(at(5), &mut peer, 1);
+        assert!(matches!(found, Some(Answer::Nothing)));
         assert_eq!((peer.len(), dedup.len(), dedup.bytes()), (2, 2, 0));
         dedup.pop_oldest(&mut peer);
-        assert!(dedup.find(at(0), 0, 2).is_none());
-        assert!(dedup.find(at(5), 0, 1).is_some());
+        assert!(dedup.find(at(0), &mut peer, 2).is_none());
+        assert!(dedup.find(at(5), &mut peer, 1).is_some());
     }
 
     #[test]
     fn the_oldest_answers_go_first_and_the_newest_stays() {
-        let mut dedup = Dedup::new(1);
+        let mut dedup = Dedup::new();
         let mut peer = Remembered::default();
         for mid in 0..4 {
             dedup.insert(&mut peer, 0, mid, at(1));
-            dedup.answer(&mut peer, 0, mid, bytes(10));
+            answer(&mut dedup, &mut peer, mid, 10);
         }
         dedup.trim_bytes(&mut peer, 25);
         assert_eq!((dedup.bytes(), peer.len()), (20, 4));
-        assert!(matches!(dedup.find(at(0), 0, 1), Some(Answer::Nothing)));
+        let found = dedup.find(at(0), &mut peer, 1);
+        assert!(matches!(found, Some(Answer::Nothing)));
         dedup.trim_bytes(&mut peer, 0);
-        assert!(matches!(dedup.find(at(0), 0, 3), Some(Answer::Bytes(_))));
-        assert_eq!(dedup.recount(&peer), (4, 10));
+        let found = dedup.find(at(0), &mut peer, 3);
+        assert!(matches!(found, Some(Answer::Bytes(_))));
+        assert_eq!(dedup.recount(0, &peer), (4, 10));
+    }
+
+    #[test]
+    fn answers_of_every_length_come_back_the_same() {
+        let mut dedup = Dedup::new();
+        let mut peer = Remembered::default();
+        let whole: alloc::vec::Vec<u8> = (0..=255).collect();
+        for len in [0, 1, 4, SHORT - 1, SHORT, SHORT + 1, 255, 256] {
+            dedup.insert(&mut peer, 0, 1, at(1));
+            dedup.answer(&mut peer, 1, Answer::Bytes(&whole[..len]));
+            let found = dedup.find(at(0), &mut peer, 1);
+            assert!(matches!(found, Some(Answer::Bytes(b)) if b == &whole[..len]));
+            assert_eq!(dedup.recount(0, &peer), (1, len));
+            dedup.pop_oldest_of_all(&mut peer);
+            assert_eq!((dedup.bytes(), peer.bytes), (0, 0));
+        }
     }
 }

@@ -6,7 +6,9 @@
 mod dedup;
 mod mid;
 mod outgoing;
+mod remembered;
 
-pub(crate) use dedup::{Answer, Dedup, Remembered};
+pub(crate) use dedup::{Answer, Dedup};
 pub(crate) use mid::MessageIds;
 pub(crate) use outgoing::{Outgoing, Owner, Queued};
+pub(crate) use remembered::Remembered;

@@ -1,4 +1,3 @@
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -152,15 +151,14 @@ impl PeerState {
     }
 
     /// Sends the answer that rides on the acknowledgement of `mid`, and the same when it comes again.
-    pub(crate) fn send_piggybacked(&mut self, cx: &mut Shared, mid: u16, bytes: Vec<u8>) {
-        cx.transmit(self.peer, &bytes);
-        self.remember_answer(cx, mid, Answer::Bytes(bytes.into()));
+    pub(crate) fn send_piggybacked(&mut self, cx: &mut Shared, mid: u16, bytes: &[u8]) {
+        cx.transmit(self.peer, bytes);
+        self.remember_answer(cx, mid, Answer::Bytes(bytes));
     }
 
-    fn remember_answer(&mut self, cx: &mut Shared, mid: u16, answer: Answer<Box<[u8]>>) {
+    fn remember_answer(&mut self, cx: &mut Shared, mid: u16, answer: Answer<'_>) {
         let limit = cx.config.limits.dedup_bytes_per_peer;
-        cx.dedup
-            .answer(&mut self.dedup, self.peer.slot(), mid, answer);
+        cx.dedup.answer(&mut self.dedup, mid, answer);
         cx.dedup.trim_bytes(&mut self.dedup, limit);
     }
 

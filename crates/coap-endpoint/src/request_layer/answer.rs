@@ -47,12 +47,12 @@ impl PeerState {
         }
         let reply = self.compose(cx, now, asked, response, observed);
         let reply = self.within_allowance(cx, now, asked, reply);
-        let bytes = match self.encode_answer(asked, &reply) {
+        let bytes = match self.encode_answer(cx, asked, &reply) {
             Some(bytes) => bytes,
             None => {
                 // Options that do not fit into a datagram: the application's mistake.
                 let bare = Reply::bare(Code::INTERNAL_SERVER_ERROR);
-                match self.encode_answer(asked, &bare) {
+                match self.encode_answer(cx, asked, &bare) {
                     Some(bytes) => bytes,
                     None => return,
                 }
@@ -147,14 +147,17 @@ impl PeerState {
         reply
     }
 
-    fn encode_answer(&self, asked: &Asked, reply: &Reply) -> Option<Vec<u8>> {
-        let (ty, mid) = match (asked.confirmable, asked.acknowledged) {
-            (true, false) => (Type::Acknowledgement, asked.mid),
-            (true, true) => (Type::Confirmable, 0),
-            (false, _) => (Type::NonConfirmable, 0),
-        };
+    fn encode_answer(&self, cx: &mut Shared, asked: &Asked, reply: &Reply) -> Option<Vec<u8>> {
         let limit = self.info.max_datagram.max(SMALLEST_LIMIT);
-        reply.parts(asked).encode(ty, mid, limit)
+        let parts = reply.parts(asked);
+        match (asked.confirmable, asked.acknowledged) {
+            (true, false) => {
+                let spare = core::mem::take(&mut cx.spare);
+                parts.encode_into(spare, Type::Acknowledgement, asked.mid, limit)
+            }
+            (true, true) => parts.encode(Type::Confirmable, 0, limit),
+            (false, _) => parts.encode(Type::NonConfirmable, 0, limit),
+        }
     }
 
     fn send_answer(
@@ -166,7 +169,10 @@ impl PeerState {
         observed: Option<Observed>,
     ) {
         match (asked.confirmable, asked.acknowledged) {
-            (true, false) => self.send_piggybacked(cx, asked.mid, bytes),
+            (true, false) => {
+                self.send_piggybacked(cx, asked.mid, &bytes);
+                cx.spare = bytes;
+            }
             (true, true) => {
                 let owner = match observed {
                     Some(observed) => {
