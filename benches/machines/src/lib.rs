@@ -20,7 +20,10 @@ use server_stack::{Effect, ServerStack, Target};
 /// What is counted for one request.
 pub const CASES: &[Case] = &[
     Case::owned("endpoint-get", |times| {
-        let mut endpoint = GetServer::warm();
+        let mut endpoint = GetServer::new(PEERS, IN_FLIGHT);
+        // Tables as full as they get: each peer has as many remembered requests as the limit allows.
+        let remembered = coap_endpoint::Config::default().limits.dedup_per_peer as u32;
+        endpoint.answer((remembered + 8) * PEERS);
         endpoint.answer(times);
     }),
     Case::owned("stack-register", |times| {
@@ -36,52 +39,55 @@ pub const CASES: &[Case] = &[
 ];
 
 /// Peers of row 2, each with so many requests under way.
-const PEERS: u16 = 32;
-const IN_FLIGHT: u16 = 8;
+const PEERS: u32 = 32;
+const IN_FLIGHT: u32 = 8;
+/// Requests that an endpoint takes before it answers them.
+const BATCH: u32 = 8;
+/// A prime, so that every peer has its turn.
+const STRIDE: u64 = 38_653;
 /// Devices that are registered before anything is counted.
 const WARM: u32 = 64;
 const PAYLOAD: &[u8; 12] = b"{\"v\":22.500}";
 
 /// An endpoint that answers `GET /temp`, as `servers/src/bin/endpoint.rs` does over a socket.
-struct GetServer {
+#[derive(Debug)]
+pub struct GetServer {
     endpoint: Endpoint,
     now: Instant,
+    peers: u32,
+    in_flight: u32,
     asked: u32,
 }
 
 impl GetServer {
-    /// An endpoint whose tables are as full as they get: each peer has as many remembered requests as the limit allows.
-    fn warm() -> Self {
+    /// An endpoint with peers that ask by turns, each so many requests at a time.
+    #[must_use]
+    pub fn new(peers: u32, in_flight: u32) -> Self {
         let mut endpoint = Endpoint::new(coap_endpoint::Config::default(), [7; 32], Instant::ZERO);
-        for slot in 0..PEERS {
-            endpoint.open_peer(
-                Instant::ZERO,
-                Peer::new(slot.into(), 0),
-                PeerInfo::default(),
-            );
+        for slot in 0..peers {
+            endpoint.open_peer(Instant::ZERO, Peer::new(slot, 0), PeerInfo::default());
         }
-        let remembered = endpoint.config().limits.dedup_per_peer as u32;
-        let mut server = Self {
+        Self {
             endpoint,
             now: Instant::ZERO,
+            peers,
+            in_flight,
             asked: 0,
-        };
-        server.answer((remembered + 8) * u32::from(PEERS));
-        server
+        }
     }
 
-    /// Answers so many requests, eight of a peer at a time.
-    fn answer(&mut self, times: u32) {
+    /// Answers so many requests, eight at a time.
+    pub fn answer(&mut self, times: u32) {
         let mut out = [0; 1280];
         let mut left = times;
         while left > 0 {
             self.now = self.now + Duration::from_micros(20);
-            for _ in 0..left.min(IN_FLIGHT.into()) {
+            for _ in 0..left.min(BATCH) {
                 let (peer, request) = self.request();
                 self.endpoint
                     .handle_datagram(self.now, peer, black_box(&request));
             }
-            left = left.saturating_sub(IN_FLIGHT.into());
+            left = left.saturating_sub(BATCH);
             while let Some(event) = self.endpoint.poll_event() {
                 let Event::Request {
                     exchange, request, ..
@@ -112,14 +118,16 @@ impl GetServer {
 
     /// CON GET /temp with a token of 4 bytes, of the peer whose turn it is.
     fn request(&mut self) -> (Peer, [u8; 13]) {
-        let (in_flight, peers) = (u32::from(IN_FLIGHT), u32::from(PEERS));
-        let slot = self.asked / in_flight % peers;
+        let (in_flight, peers) = (self.in_flight, self.peers);
+        let turn = self.asked / in_flight % peers;
+        // Neighbours in time are none in memory.
+        let slot = u64::from(turn) * STRIDE % u64::from(peers);
         let number = self.asked / (in_flight * peers) * in_flight + self.asked % in_flight;
         let [_, _, high, low] = number.to_be_bytes();
         self.asked += 1;
         let [a, b, c, d] = self.asked.to_be_bytes();
         let request = [0x44, 1, high, low, a, b, c, d, 0xb4, b't', b'e', b'm', b'p'];
-        (Peer::new(slot, 0), request)
+        (Peer::new(slot as u32, 0), request)
     }
 }
 
