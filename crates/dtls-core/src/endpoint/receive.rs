@@ -10,7 +10,7 @@ use crate::cookie::{Covered, LONG};
 use crate::handshake::{DTLS_1_0, Machine, ServerStart, kind};
 use crate::reassembly::Fragment;
 use crate::record::{self, ContentType, Kept, Record, split_record};
-use crate::session::PROVEN;
+use crate::session::{PROVEN, hello};
 use crate::slab::Entry;
 use crate::transcript::{HEADER, header};
 use crate::{Alert, ClientHello, CloseReason, Event, Path, Role};
@@ -152,7 +152,7 @@ impl Endpoint {
     fn remembers(&self, path: Path, random: &[u8; 32]) -> bool {
         self.find_session(path)
             .and_then(|number| self.slab.session(number)?.extra.as_ref()?.linger.as_ref())
-            .is_some_and(|linger| linger.client_random == *random)
+            .is_some_and(|linger| linger.hello == hello(random))
     }
 
     fn feed(&mut self, now: Instant, number: u32, body: &[u8]) {
