@@ -5,10 +5,10 @@ use alloc::boxed::Box;
 use sansio::TimerId;
 
 use crate::cid::Cid;
-use crate::handshake::Machine;
+use crate::handshake::{Machine, kind};
 use crate::record::{RecordKeys, ReplayWindow, SEQUENCE_LIMIT};
 use crate::resumption::Resumption;
-use crate::transcript::{HEADER, VERIFY_DATA};
+use crate::transcript::{HEADER, VERIFY_DATA, header};
 use crate::{CipherSuite, Path, PeerIdentity, Role};
 
 pub(crate) struct Session {
@@ -53,9 +53,37 @@ pub(crate) struct Extra {
     pub(crate) challenge: Option<[u8; 8]>,
 }
 
+/// A Finished that was sent.
+#[derive(Clone, Copy)]
+pub(crate) struct Finished {
+    message_sequence: u16,
+    verify_data: [u8; VERIFY_DATA],
+}
+
+impl Finished {
+    /// The last message of a transcript.
+    fn at_the_end_of(transcript: &[u8]) -> Option<Self> {
+        let (message, verify_data) = transcript.split_last_chunk()?;
+        let [_, _, _, _, high, low, ..] = *message.last_chunk::<HEADER>()?;
+        Some(Self {
+            message_sequence: u16::from_be_bytes([high, low]),
+            verify_data: *verify_data,
+        })
+    }
+
+    /// The message as it is sent.
+    pub(crate) fn bytes(&self) -> [u8; FINISHED] {
+        let mut bytes = [0; FINISHED];
+        let (head, body) = bytes.split_at_mut(HEADER);
+        head.copy_from_slice(&header(kind::FINISHED, self.message_sequence, VERIFY_DATA));
+        body.copy_from_slice(&self.verify_data);
+        bytes
+    }
+}
+
 /// The last flight, ChangeCipherSpec and Finished, while the peer may have missed it.
 pub(crate) struct Linger {
-    pub(crate) finished: [u8; FINISHED],
+    pub(crate) finished: Finished,
     /// The end of the random in the hello that it answers: somebody may send that again.
     pub(crate) hello: [u8; 8],
     pub(crate) next_plain: u64,
@@ -64,12 +92,13 @@ pub(crate) struct Linger {
     pub(crate) timer: Option<TimerId>,
 }
 
+/// Length of a Finished.
+pub(crate) const FINISHED: usize = HEADER + VERIFY_DATA;
+
 /// What is kept of a client's random: as much as nobody guesses who has not seen it.
 pub(crate) fn hello(random: &[u8; 32]) -> [u8; 8] {
     random.last_chunk().copied().unwrap_or_default()
 }
-
-pub(crate) const FINISHED: usize = HEADER + VERIFY_DATA;
 
 impl Session {
     /// What a handshake ends in.
@@ -78,12 +107,10 @@ impl Session {
             Role::Server => !machine.resumed,
             Role::Client => machine.resumed,
         };
-        let bytes = machine.transcript.bytes();
-        let linger = bytes
-            .last_chunk()
+        let linger = Finished::at_the_end_of(machine.transcript.bytes())
             .filter(|_| speaks_last)
             .map(|finished| Linger {
-                finished: *finished,
+                finished,
                 hello: hello(&machine.client_random),
                 next_plain: machine.next_plain,
                 left: machine.repeats.saturating_add(1),
@@ -169,6 +196,6 @@ mod tests {
     fn a_session_is_small() {
         assert!(size_of::<Session>() <= 216, "{}", size_of::<Session>());
         // In the first minutes, and many connect at the same time.
-        assert!(size_of::<Extra>() <= 88, "{}", size_of::<Extra>());
+        assert!(size_of::<Extra>() <= 72, "{}", size_of::<Extra>());
     }
 }

@@ -4,7 +4,7 @@ use sansio::{DatagramBuf, Instant, Peer};
 
 use super::{Due, Endpoint};
 use crate::record::{self, ContentType, Seal};
-use crate::session::{FINISHED, PROVEN};
+use crate::session::PROVEN;
 use crate::{Alert, CloseReason, Event, Path, SealError, Transmit};
 
 impl Endpoint {
@@ -127,7 +127,7 @@ impl Endpoint {
             out,
         )?;
         linger.next_plain += 1;
-        let finished: [u8; FINISHED] = linger.finished;
+        let finished = linger.finished.bytes();
         let path = session.path;
         let written = self.seal_message(
             peer.slot(),
