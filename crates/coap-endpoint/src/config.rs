@@ -150,7 +150,8 @@ pub struct Limits {
     /// Default 1 048 576.
     pub peers: usize,
     /// Messages of one peer that are remembered to recognise duplicates. The oldest is forgotten,
-    /// and would be processed again. Default 128.
+    /// and would be processed again. Each new message is compared with all of them, eight at a time;
+    /// more than 32 768 count as so many. Default 128.
     pub dedup_per_peer: usize,
     /// Messages of all peers that are remembered. The oldest of all is forgotten. Default 1 048 576.
     pub dedup_total: usize,

@@ -272,7 +272,7 @@ mod tests {
                     _ => growing,
                 };
                 // Few ids, so that those of free slots come back.
-                let mid = rng.below(2048) as u16;
+                let mid = u16::try_from(rng.below(2048)).unwrap();
                 let known = expected.iter().position(|&(other, _)| other == mid);
                 let place = known.map(|at| expected[at].1);
                 assert_eq!(remembered.find(mid), place, "turn {turn}");
