@@ -227,7 +227,7 @@ impl Play {
                     &mut self.server
                 };
                 if let Some(peer) = side.peer.take() {
-                    side.endpoint.close(self.now, peer);
+                    side.endpoint.close(peer);
                 }
                 self.drain();
             }

@@ -214,7 +214,7 @@ impl Ours {
 
     /// Ends the client's side without a word.
     pub fn forget_client(&mut self, peer: Peer) {
-        self.client.close(self.now, peer);
+        self.client.close(peer);
         let mut memory = [0; 256];
         let mut buf = DatagramBuf::new(&mut memory, 0, 0);
         while self.client.poll_transmit(self.now, &mut buf).is_some() {}
@@ -282,7 +282,7 @@ impl Engine for Ours {
         let (peer, client) = self.connect(clock);
         let (server, now) = (&mut self.server, self.now);
         clock.time(|| {
-            server.close(now, peer);
+            server.close(peer);
             let mut memory = [0; 256];
             let mut buf = DatagramBuf::new(&mut memory, 0, 0);
             while server.poll_transmit(now, &mut buf).is_some() {}

@@ -266,7 +266,7 @@ fn a_farewell_of_the_server_leads_to_a_resumed_session_and_an_update() {
     bench.start();
     bench.news();
     let session = bench.session();
-    bench.server.close(bench.now, session);
+    bench.server.close(session);
     bench.run(2);
     assert_eq!(bench.connected(), (2, 1));
     assert!(matches!(
@@ -286,7 +286,7 @@ fn a_session_that_is_not_resumed_means_a_register() {
     bench.start();
     bench.news();
     let session = bench.session();
-    bench.server.close(bench.now, session);
+    bench.server.close(session);
     bench.run(0);
     bench.restart_server();
     bench.run(2);
@@ -306,7 +306,7 @@ fn a_server_that_closes_again_and_again_is_told_less_and_less() {
     bench.start();
     for _ in 0..8 {
         let session = bench.session();
-        bench.server.close(bench.now, session);
+        bench.server.close(session);
         let (before, _) = bench.connected();
         while bench.connected().0 == before {
             bench.run(1);
@@ -322,7 +322,7 @@ fn a_revoked_identity_goes_by_the_retry_procedure() {
     bench.start();
     bench.news();
     let identity = dtls_core::PeerIdentity::new(dtls_core::IdentityKind::PSK, IDENTITY);
-    bench.server.revoke(bench.now, &identity);
+    bench.server.revoke(&identity);
     bench.keys.clear();
     bench.run(1);
     assert!(!bench.is_registered());

@@ -245,7 +245,7 @@ impl Endpoint {
     }
 
     /// Ends a session with close_notify, or calls a handshake off. No event follows.
-    pub fn close(&mut self, now: Instant, peer: Peer) {
+    pub fn close(&mut self, peer: Peer) {
         if !self.slab.is_current(peer) {
             return;
         }
@@ -256,7 +256,7 @@ impl Endpoint {
             }
             Some(Entry::Handshake(_)) => {
                 if let Some(machine) = self.slab.take_machine(peer.slot()) {
-                    self.drop_machine(now, peer.slot(), &machine);
+                    self.drop_machine(peer.slot(), &machine);
                 }
             }
             _ => {}
@@ -265,12 +265,12 @@ impl Endpoint {
 
     /// Ends everything that stands on an identity, because its credential is gone: sessions
     /// ([`Event::Closed`] for each), and what is remembered for resumption; handshakes on their way fail. Looks at every session.
-    pub fn revoke(&mut self, now: Instant, identity: &PeerIdentity) {
-        self.revoke_where(now, |other| other == identity);
+    pub fn revoke(&mut self, identity: &PeerIdentity) {
+        self.revoke_where(|other| other == identity);
     }
 
     /// The same for every identity that `ends` says yes to: several at once, or one that has many forms.
-    pub fn revoke_where(&mut self, now: Instant, ends: impl Fn(&PeerIdentity) -> bool) {
+    pub fn revoke_where(&mut self, ends: impl Fn(&PeerIdentity) -> bool) {
         self.resumptions.forget_where(&ends);
         for number in 0..self.slab.capacity() {
             match self.slab.entry(number) {
@@ -287,7 +287,7 @@ impl Endpoint {
                 }
                 Some(Entry::Handshake(machine)) if machine.peer().is_some_and(|it| ends(&it)) => {
                     if let Some(mut machine) = self.slab.take_machine(number) {
-                        self.fail(now, number, &mut machine, cancelled());
+                        self.fail(number, &mut machine, cancelled());
                     }
                 }
                 _ => {}
@@ -421,7 +421,7 @@ impl Endpoint {
         self.buffered = self.buffered.saturating_add(machine.incoming.held());
         let peer = self.slab.peer(number);
         if let Err(failure) = result {
-            self.fail(now, number, &mut machine, failure);
+            self.fail(number, &mut machine, failure);
             return;
         }
         if let Some(question) = machine.ask.take() {

@@ -406,8 +406,7 @@ fn a_revocation_finds_handshakes_on_their_way() {
     pair.run(Duration::from_secs(1));
     let spki = key(1).public_key().spki();
     let identity = PeerIdentity::new(IdentityKind::RAW_PUBLIC_KEY, &spki);
-    let now = pair.now;
-    pair.server.revoke(now, &identity);
+    pair.server.revoke(&identity);
     pair.answer(0, Answer::Trust(Ok(())));
     pair.run(Duration::from_secs(60));
     assert_eq!(pair.peer(Role::Server), None);

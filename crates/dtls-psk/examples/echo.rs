@@ -104,7 +104,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 while let Some((peer, data)) = endpoint.handle_datagram(clock(), &mut datagram) {
                     println!("{peer:?}: {}", String::from_utf8_lossy(data));
                     if ask.is_some() {
-                        endpoint.close(clock(), peer);
+                        endpoint.close(peer);
                         let mut out = DatagramBuf::new(&mut memory, 0, 0);
                         while let Some(transmit) = endpoint.poll_transmit(clock(), &mut out) {
                             socket.send_to(out.bytes(), transmit.path.address)?;

@@ -63,7 +63,7 @@ fn genuine(server: &mut Side, from: Path, number: u64, mut flood: impl FnMut(&mu
         flood(server);
     }
     if let Some(peer) = server.endpoint.peer_at(from) {
-        server.endpoint.close(server.now, peer);
+        server.endpoint.close(peer);
         server.drain();
     }
     forget(server);

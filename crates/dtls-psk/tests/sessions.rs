@@ -208,7 +208,7 @@ fn a_revoked_identity_is_out_at_once() {
     let (mut pair, client_peer, server) = connected(config);
     let resumption = pair.client.resumption(client_peer);
     let identity: PeerIdentity = pair.server.session(server).unwrap().identity.clone();
-    pair.server.revoke(pair.now, &identity);
+    pair.server.revoke(&identity);
     pair.keys.clear();
     pair.run(Duration::from_secs(1));
     assert!(matches!(
@@ -308,7 +308,7 @@ fn a_session_goes_on_at_another_endpoint_that_shares_it() {
     assert_eq!(pair.server_data.last().unwrap().1, b"here");
 
     // What one of them forgets, all do.
-    other.revoke(pair.now, &identity);
+    other.revoke(&identity);
     assert!(shared.0.lock().unwrap().is_empty());
     pair.client_path = path(50_001);
     assert_eq!(resumed(&mut pair, &resumption), 0);
@@ -324,7 +324,7 @@ fn a_session_that_a_fatal_alert_ended_is_not_resumed() {
     let resumption = pair.client.resumption(client_peer);
     // The client's side of the identity is empty: the alert that it sends is fatal.
     let identity = pair.client.session(client_peer).unwrap().identity.clone();
-    pair.client.revoke(pair.now, &identity);
+    pair.client.revoke(&identity);
     pair.run(Duration::from_secs(1));
     assert!(pair.server.session(server).is_none());
     let mut connect = Connect::default();

@@ -462,8 +462,8 @@ async fn a_call_waits_for_the_session_wherever_it_comes_about() {
     device.register(&["ep=lamp", "Q"]).await;
     for _ in 0..4 {
         let mut events = handle.events(None);
-        let (now, session) = (device.now(), device.session.take().unwrap());
-        device.dtls.close(now, session);
+        let session = device.session.take().unwrap();
+        device.dtls.close(session);
         device.flush().await;
         next(&mut events, |event| match event.kind {
             EventKind::SessionClosed { .. } => Some(()),
@@ -540,8 +540,8 @@ async fn a_device_with_a_certificate_is_called_by_the_server() {
     let mut events = handle.events(None);
     let mut device = Device::connected(address, certificate("meter", 3)).await;
     assert_eq!(device.register(&[]).await.0, Code::CREATED);
-    let (now, session) = (device.now(), device.session.take().unwrap());
-    device.dtls.close(now, session);
+    let session = device.session.take().unwrap();
+    device.dtls.close(session);
     device
         .dtls
         .set_server(Some(Arc::new(certificate("meter", 3))));

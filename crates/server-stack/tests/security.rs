@@ -273,8 +273,7 @@ fn leshan_187_and_without_a_connection_id_the_device_is_waited_for() {
 fn a_call_waits_for_the_device_and_goes_out_when_it_comes() {
     let (mut world, device, _) = lamp();
     let session = world.devices[device].session.unwrap();
-    let now = world.now;
-    world.devices[device].dtls.close(now, session);
+    world.devices[device].dtls.close(session);
     world.pump();
     let closed = world.events.iter().any(|event| {
         matches!(event, Event::SessionClosed { reason, .. } if *reason == SessionEnd::Dtls(CloseReason::PeerClosed))
@@ -303,7 +302,7 @@ fn a_call_that_waits_goes_out_in_a_resumed_session() {
     let it = &mut world.devices[device];
     let session = it.session.unwrap();
     let resumption = it.dtls.resumption(session);
-    it.dtls.close(world.now, session);
+    it.dtls.close(session);
     world.pump();
     let read = world.read("lamp");
     world.connect(device, resumption);
@@ -380,8 +379,7 @@ fn s4_a_revoked_identity_does_not_finish_its_handshake() {
 fn s4_calls_that_wait_for_a_revoked_identity_end() {
     let (mut world, device, _) = lamp();
     let session = world.devices[device].session.unwrap();
-    let now = world.now;
-    world.devices[device].dtls.close(now, session);
+    world.devices[device].dtls.close(session);
     world.pump();
     let read = world.read("lamp");
     world.stack.revoke(world.now, |_| true);
@@ -418,7 +416,7 @@ fn s14_the_server_shakes_hands_with_a_device_that_listens() {
     let (mut world, device, _) = lamp();
     let it = &mut world.devices[device];
     let session = it.session.take().unwrap();
-    it.dtls.close(world.now, session);
+    it.dtls.close(session);
     it.dtls.set_server(Some(Arc::new(Psk::server())));
     world.pump();
     let suites = Psk::client(b"server", SERVER_KEY).unwrap();
@@ -479,8 +477,7 @@ fn s14_but_not_with_one_in_queue_mode() {
     let device = world.psk_device(1000, "lamp-key", KEY);
     world.register(device, &["ep=lamp", "Q"]);
     let session = world.devices[device].session.take().unwrap();
-    let now = world.now;
-    world.devices[device].dtls.close(now, session);
+    world.devices[device].dtls.close(session);
     world.pump();
     let suites = Psk::client(b"server", SERVER_KEY).unwrap();
     world.client_suites.insert(1000, Arc::new(suites));
@@ -505,8 +502,7 @@ fn s14_somebody_else_at_the_address_gets_nothing() {
     world.connect(device, None);
     world.register(device, &["ep=valve"]);
     let session = world.devices[device].session.take().unwrap();
-    let now = world.now;
-    world.devices[device].dtls.close(now, session);
+    world.devices[device].dtls.close(session);
     world.pump();
     world.devices[device].address = address(4000);
     let other = world.device(1000, Some(Arc::new(raw(8))));
@@ -602,7 +598,7 @@ fn s16_a_resumed_session_is_the_same_identity() {
     let it = &mut world.devices[device];
     let session = it.session.unwrap();
     let resumption = it.dtls.resumption(session);
-    it.dtls.close(world.now, session);
+    it.dtls.close(session);
     world.pump();
     world.connect(device, resumption);
     let resumed = world.events.iter().any(|event| {
@@ -759,8 +755,7 @@ fn nothing_is_left_after_a_device_has_gone() {
     let left = world.ask(device, Code::DELETE, &location, &[], b"");
     assert_eq!(left.unwrap().0, Code::DELETED);
     let session = world.devices[device].session.unwrap();
-    let now = world.now;
-    world.devices[device].dtls.close(now, session);
+    world.devices[device].dtls.close(session);
     world.pass(Duration::from_secs(1000));
     let tables = world.stack.tables();
     assert_eq!(

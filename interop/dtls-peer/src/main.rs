@@ -193,8 +193,7 @@ impl Machine {
             ("rebind", _) => self.socket = bind(0)?,
             ("again", Some(peer)) => {
                 self.resume = self.endpoint.resumption(peer);
-                let now = self.now();
-                self.endpoint.close(now, peer);
+                self.endpoint.close(peer);
                 self.flush();
                 self.socket = bind(0)?;
                 self.connect()?;
@@ -205,10 +204,7 @@ impl Machine {
                 self.endpoint = Endpoint::new(now, self.config.clone(), None, seeded()?);
                 self.connect()?;
             }
-            ("close", Some(peer)) => {
-                let now = self.now();
-                self.endpoint.close(now, peer);
-            }
+            ("close", Some(peer)) => self.endpoint.close(peer),
             ("stats", _) => println!("{:?} {:?}", self.endpoint.stats(), self.endpoint.tables()),
             _ => return Err(format!("not now: {line}").into()),
         }

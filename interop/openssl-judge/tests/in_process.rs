@@ -390,7 +390,7 @@ fn to_their_server(
     assert_eq!(theirs.stream().ssl().session_reused(), resumed);
     // OpenSSL forgets a session whose stream is dropped without a farewell.
     let resumption = ours.endpoint.resumption(peer).expect("it can go on");
-    ours.endpoint.close(NOW, peer);
+    ours.endpoint.close(peer);
     ours.talk(&wire, &mut theirs);
     let _ = theirs.stream().ssl_read(&mut [0; 8]);
     let _ = theirs.stream().shutdown();

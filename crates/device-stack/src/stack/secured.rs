@@ -278,7 +278,7 @@ impl DeviceStack {
         let peer = link.peer.take();
         if let Some(endpoint) = self.secure.get_mut() {
             for peer in [session.open, session.handshake].into_iter().flatten() {
-                endpoint.close(now, peer);
+                endpoint.close(peer);
             }
         }
         if let Some(peer) = peer {
@@ -292,7 +292,7 @@ impl DeviceStack {
         let handshake = self.link(server).session.handshake.take();
         if let Some(handshake) = handshake {
             if let Some(endpoint) = self.secure.get_mut() {
-                endpoint.close(now, handshake);
+                endpoint.close(handshake);
             }
             self.fail_waiting(now, server, Reason::Unreachable);
         }

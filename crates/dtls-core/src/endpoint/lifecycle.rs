@@ -99,20 +99,14 @@ impl Endpoint {
     }
 
     /// Forgets a handshake that is out of its slot.
-    pub(super) fn drop_machine(&mut self, _now: Instant, number: u32, machine: &Machine) {
+    pub(super) fn drop_machine(&mut self, number: u32, machine: &Machine) {
         self.unlist(number, machine);
         self.forget_cid(number, machine.own_cid);
         self.slab.remove(number);
     }
 
     /// Ends a handshake that failed: an alert to the peer, an event for the application.
-    pub(super) fn fail(
-        &mut self,
-        now: Instant,
-        number: u32,
-        machine: &mut Machine,
-        failure: Failure,
-    ) {
+    pub(super) fn fail(&mut self, number: u32, machine: &mut Machine, failure: Failure) {
         let peer = self.slab.peer(number);
         self.stats.failed += 1;
         let silent = matches!(
@@ -143,7 +137,7 @@ impl Endpoint {
                 self.reply(machine.path, out.get(..written).unwrap_or_default());
             }
         }
-        self.drop_machine(now, number, machine);
+        self.drop_machine(number, machine);
         self.events.push_back(Event::HandshakeFailed {
             peer,
             path: machine.path,
@@ -337,7 +331,7 @@ impl Endpoint {
         {
             self.stats.evicted += 1;
             let failure = Failure::new(Alert::USER_CANCELED, FailureReason::Evicted);
-            self.fail(now, number, &mut machine, failure);
+            self.fail(number, &mut machine, failure);
         }
     }
 

@@ -130,7 +130,7 @@ impl Endpoint {
         if let Some(number) = self.find_handshake(path)
             && let Some(mut machine) = self.slab.take_machine(number)
         {
-            self.fail(now, number, &mut machine, super::cancelled());
+            self.fail(number, &mut machine, super::cancelled());
         }
         let own_cid = self.fresh_cid();
         let start = ServerStart {

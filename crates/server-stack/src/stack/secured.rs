@@ -144,16 +144,16 @@ impl ServerStack {
     pub fn revoke(&mut self, now: Instant, ends: impl Fn(&Identity) -> bool) {
         if let Some(secured) = &mut self.secured {
             let names = secured.x509_names;
-            secured.dtls.revoke_where(now, |peer| {
-                identity(peer, names).is_some_and(|it| ends(&it))
-            });
+            secured
+                .dtls
+                .revoke_where(|peer| identity(peer, names).is_some_and(|it| ends(&it)));
             let begun = secured.wanted.iter().filter(|(_, identity)| ends(identity));
             let mut begun: Vec<Peer> = begun.map(|(peer, _)| *peer).collect();
             // Not in the order of a hash table.
             begun.sort_unstable();
             for peer in begun {
                 secured.wanted.remove(&peer);
-                secured.dtls.close(now, peer);
+                secured.dtls.close(peer);
             }
             secured.asked.retain(|_, (_, identity)| !ends(identity));
             secured.connecting.retain(|identity| !ends(identity));
@@ -272,7 +272,7 @@ impl ServerStack {
                     Role::Client => wanted.filter(|wanted| proven.is_none_or(|it| it == *wanted)),
                     Role::Server => proven,
                 }) else {
-                    secured.dtls.close(now, peer);
+                    secured.dtls.close(peer);
                     let reason =
                         FailureReason::Refused("the peer is somebody else than was wanted");
                     self.events.push_back(Event::HandshakeFailed {
@@ -375,7 +375,7 @@ impl ServerStack {
         let Some(path) = secured.dtls.session(session).map(|info| info.path) else {
             return;
         };
-        secured.dtls.close(now, session);
+        secured.dtls.close(session);
         self.drop_session(now, session, target(path), why);
     }
 

@@ -212,7 +212,7 @@ impl World {
         let suites = Ecdsa::new(P256::new(), credentials, Trust::Ask).unwrap();
         let it = &mut self.devices[device];
         if let Some(session) = it.session.take() {
-            it.dtls.close(self.now, session);
+            it.dtls.close(session);
         }
         it.dtls.set_server(Some(Arc::new(suites)));
         self.pump();
