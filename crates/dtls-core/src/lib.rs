@@ -49,4 +49,5 @@ pub use key_exchange::{
 };
 pub use prf::prf_sha256;
 pub use resumption::{Resumption, ResumptionCache, Resumptions};
+pub use sansio;
 pub use secret::Secret;

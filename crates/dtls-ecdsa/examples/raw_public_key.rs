@@ -8,12 +8,12 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use dtls_ecdsa::dtls_core::sansio::{DatagramBuf, Instant, Peer, Rng};
 use dtls_ecdsa::dtls_core::{
     Alert, Answer, Config, Connect, Datagram, Endpoint, Event, Failure, FailureReason, Path,
     Question,
 };
 use dtls_ecdsa::{Credentials, Ecdsa, MatchingType, PrivateKey, Ring, ServerTrust, Trust};
-use sansio::{DatagramBuf, Instant, Peer, Rng};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // In life the keys come from files, and the seeds of the endpoints from the operating system.

@@ -9,13 +9,13 @@
 use std::error::Error;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use dtls_psk::Psk;
+use dtls_psk::dtls_core::sansio::{DatagramBuf, Instant, Peer, Rng};
 use dtls_psk::dtls_core::{
     Answer, Config, Connect, ConnectionIdPolicy, Datagram, Endpoint, Event, Path, Question, Secret,
 };
-use sansio::{DatagramBuf, Instant, Peer, Rng};
 
 const IDENTITY: &[u8] = b"Client_identity";
 const KEY: &[u8] = b"0123456789abcdef";
@@ -146,16 +146,9 @@ fn send(
     Ok(())
 }
 
-/// An example's randomness: a program takes it from the operating system.
-fn seed() -> Result<[u8; 32], Box<dyn Error>> {
+/// From the operating system: whoever guesses a seed reads the sessions.
+fn seed() -> Result<[u8; 32], getrandom::Error> {
     let mut seed = [0; 32];
-    let nanos = SystemTime::now()
-        .duration_since(UNIX_EPOCH)?
-        .as_nanos()
-        .to_be_bytes();
-    let process = std::process::id().to_be_bytes();
-    for (room, byte) in seed.iter_mut().zip(nanos.into_iter().chain(process)) {
-        *room = byte;
-    }
+    getrandom::fill(&mut seed)?;
     Ok(seed)
 }
