@@ -439,6 +439,10 @@ fn a_pre_shared_key_that_can_be_read_in_two_ways_is_refused_with_both() {
         ("hex:0123456", PskReadError::OddHex(7)),
         ("hex:xy", PskReadError::NotHex),
         ("base64:!", PskReadError::NotBase64),
+        ("HEX:0123", PskReadError::UnknownForm),
+        ("Text:hunter2", PskReadError::UnknownForm),
+        ("hxe:a1b2c3d4e5f607", PskReadError::UnknownForm),
+        ("b64:AAECAwQFBgcICQ==", PskReadError::UnknownForm),
         ("", PskReadError::Key(PskKeyError::Empty)),
         ("text:", PskReadError::Key(PskKeyError::Empty)),
     ] {

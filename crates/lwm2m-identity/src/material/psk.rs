@@ -75,6 +75,12 @@ pub fn read_psk(written: &str) -> Result<PskReading, PskReadError> {
     if !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(PskReadError::OddHex(bare.len()));
     }
+    if let Some((form, rest)) = bare.split_once(':')
+        && (["hex", "base64", "text"].contains(&&*form.to_ascii_lowercase())
+            || text::hex(rest).or_else(|| text::base64(rest)).is_some())
+    {
+        return Err(PskReadError::UnknownForm);
+    }
     reading(bare.as_bytes(), Encoding::Text)
 }
 
@@ -97,6 +103,8 @@ pub enum PskReadError {
     NotHex,
     /// `base64:` was said and it is not.
     NotBase64,
+    /// Something that is not `hex:`, `base64:` or `text:`, but might be meant for it, such as `HEX:` or `b64:`.
+    UnknownForm,
     /// The key is empty or too long.
     Key(PskKeyError),
 }
@@ -128,6 +136,10 @@ impl fmt::Display for PskReadError {
                 f.write_str("hex: is followed by something else than hexadecimal digits")
             }
             Self::NotBase64 => f.write_str("base64: is followed by something that is not base64"),
+            Self::UnknownForm => f.write_str(
+                "what stands before the colon is not hex, base64 or text, in small letters: \
+                 write hex:…, base64:… or text:…",
+            ),
             Self::Key(error) => error.fmt(f),
         }
     }
