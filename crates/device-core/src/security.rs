@@ -115,7 +115,9 @@ impl fmt::Display for SecurityFault {
             Self::BadCredentials => "the account's credentials cannot be used",
             Self::AddressInUse => "another account leads to the same address",
             Self::NoAnswer => "the server did not answer the handshake",
-            Self::NoCommonSuite => "server and device have no cipher suite in common",
+            Self::NoCommonSuite => {
+                "server and device have no cipher suite or kind of certificate in common"
+            }
             Self::WrongCredentials => "the server does not accept the device's identity or key",
             Self::ServerExpired => "the server's certificate is not valid at this time",
             Self::ServerWrongName => "the server's certificate is for another name",

@@ -462,6 +462,15 @@ fn a_pre_shared_key_that_can_be_read_in_two_ways_is_refused_with_both() {
 }
 
 /// Every prefix and every changed byte of what people give: an error or a reading, and a reading is told in one line.
+/// What `openssl x509 -req` makes without extensions, and what it makes with some.
+#[test]
+fn a_certificate_says_its_version() {
+    for (pem, version) in [(data!("cert_v1.pem"), 1), (data!("cert_san.pem"), 3)] {
+        let certificates = read(pem).unwrap().certificates().unwrap();
+        assert_eq!(certificates[0].version(), version);
+    }
+}
+
 #[test]
 fn no_bytes_do_harm() {
     let told = |reading: Result<Reading, MaterialError>| {

@@ -334,6 +334,9 @@ impl Credentials {
         for one in &all {
             self.understood.push(format!("{}: {one}", path.display()));
             let name = one.common_name().unwrap_or("without a name");
+            if one.version() < 3 {
+                self.warnings.push(support::old_version(path, name));
+            }
             match one.validity(now) {
                 Validity::Valid => {}
                 Validity::Expired => self.warnings.push(format!("{}: the certificate {name:?} has expired", path.display())),

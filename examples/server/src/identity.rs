@@ -201,6 +201,9 @@ impl Identity {
         self.understood.push(format!("{}: {one}", path.display()));
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let name = one.common_name().unwrap_or("without a name");
+        if one.version() < 3 {
+            self.warnings.push(support::old_version(path, name));
+        }
         match one.validity(now.map_or(0, |since| since.as_secs())) {
             Validity::Valid => {}
             Validity::Expired => self.warnings.push(format!(

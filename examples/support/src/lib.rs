@@ -9,7 +9,7 @@ mod stop;
 
 pub use file::{FileError, read_file};
 pub use log::{LogFormat, Logging};
-pub use material::{MaterialFileError, files, folder, material};
+pub use material::{MaterialFileError, files, folder, material, old_version};
 pub use say::{complain_line, say_line};
 pub use stop::{Stop, stopping};
 

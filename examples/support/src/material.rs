@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use lwm2m_identity::material::{Certificate, MaterialError, Reading, read};
@@ -13,7 +14,10 @@ pub fn material(path: &Path) -> Result<Reading, MaterialFileError> {
         path: path.to_owned(),
         problem,
     };
-    let bytes = std::fs::read(path).map_err(|error| at(Problem::Read(error)))?;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_READ).read_to_end(&mut bytes))
+        .map_err(|error| at(Problem::Read(error)))?;
     read(&bytes).map_err(|error| at(Problem::Material(error)))
 }
 
@@ -62,9 +66,22 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, MaterialFileError> {
     Ok(files)
 }
 
+/// Read of a file at most: more than [`read`] takes, so that it says so.
+const MAX_READ: u64 = 1 << 20;
+
 fn hidden(file: &Path) -> bool {
     let name = file.file_name().map(|name| name.to_string_lossy());
     name.is_some_and(|name| name.starts_with('.'))
+}
+
+/// What to say of a certificate of version 1 or 2, which `openssl x509 -req` makes without an extension file.
+#[must_use]
+pub fn old_version(path: &Path, name: &str) -> String {
+    format!(
+        "{}: the certificate {name:?} is not of version 3, so handshakes refuse it: issue it with extensions \
+         (openssl x509 -req ... -extfile FILE)",
+        path.display()
+    )
 }
 
 /// Why a file of keys or certificates was not accepted; never with a key in it.

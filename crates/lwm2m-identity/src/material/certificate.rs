@@ -9,6 +9,7 @@ use alloc::{
 use bytes::Bytes;
 use core::{fmt, time::Duration};
 use x509_cert::{
+    Version,
     der::{DateTime, Decode, Encode, asn1::ObjectIdentifier},
     ext::pkix::{
         SubjectAltName,
@@ -24,6 +25,7 @@ pub struct Certificate {
     common_name: Option<String>,
     names: Vec<String>,
     issuer: String,
+    version: u8,
     not_before: u64,
     not_after: u64,
 }
@@ -72,6 +74,11 @@ impl Certificate {
             common_name,
             names,
             issuer: tbs.issuer().to_string(),
+            version: match tbs.version() {
+                Version::V1 => 1,
+                Version::V2 => 2,
+                Version::V3 => 3,
+            },
             not_before: tbs.validity().not_before.to_unix_duration().as_secs(),
             not_after: tbs.validity().not_after.to_unix_duration().as_secs(),
         })
@@ -105,6 +112,12 @@ impl Certificate {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// Its version. Below 3, which is what tools write that were given no extensions, it is refused in a handshake.
+    #[must_use]
+    pub const fn version(&self) -> u8 {
+        self.version
     }
 
     /// The first second of its validity, since 1970, UTC.
