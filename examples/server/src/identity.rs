@@ -60,16 +60,21 @@ impl Watched {
         if key.is_none() && trust.is_none() {
             return;
         }
+        let mut seen = self.stamp.clone();
         loop {
             tokio::time::sleep(INTERVAL).await;
-            let (files, before) = (self.files.clone(), self.stamp.clone());
-            let read = tokio::task::spawn_blocking(move || {
+            let (files, before, last) = (self.files.clone(), self.stamp.clone(), seen);
+            let look = tokio::task::spawn_blocking(move || {
                 let now = files.stamp();
-                (now != before).then(|| (now, files.read()))
+                // What has just changed may be half written, or not be all that changes.
+                let settled = now != before && now == last;
+                let read = settled.then(|| files.read());
+                (now, read)
             });
-            let Ok(read) = read.await else { return };
-            let Some((stamp, read)) = read else { continue };
-            self.stamp = stamp;
+            let Ok((now, read)) = look.await else { return };
+            seen = now;
+            let Some(read) = read else { continue };
+            self.stamp.clone_from(&seen);
             match read.and_then(|identity| identity.replace(&current, &handle)) {
                 Ok(identity) => current = identity,
                 Err(why) => handle.security_refused(format!(
