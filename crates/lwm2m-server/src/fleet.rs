@@ -1,6 +1,6 @@
 mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -31,9 +31,10 @@ use crate::observations::Observations;
 use crate::operation::Underway;
 use crate::partition::Partition;
 use crate::refusals::Refusals;
+use crate::revocation::{Revocation, Revocations};
 use crate::security::{Keeper, Wish, reason_name};
 use crate::sessions::Sessions;
-use crate::shard::{CallCommand, Command, FirstReply, Revocation};
+use crate::shard::{CallCommand, Command, FirstReply};
 
 /// What all parts of a server share.
 pub(crate) struct Shared {
@@ -536,9 +537,11 @@ impl Shared {
             .collect();
         match self.keeper.records().apply(wishes).await {
             Ok(applied) => {
+                let changed = applied.closures.iter().map(|one| &*one.endpoint);
+                let changed: HashSet<&str> = changed.collect();
                 for (endpoint, mode) in modes {
                     // What was so already is no change.
-                    if applied.closures.iter().any(|one| one.endpoint == endpoint) {
+                    if changed.contains(&*endpoint) {
                         let kind = match mode {
                             Some(mode) => EventKind::CredentialSet { mode },
                             None => EventKind::CredentialRemoved,
@@ -613,19 +616,17 @@ impl Shared {
         if closures.is_empty() {
             return;
         }
-        let revocations: Arc<[Revocation]> = closures
-            .into_iter()
-            .map(|closure| Revocation {
-                holder: self.device(&closure.endpoint).map(|it| it.identity()),
-                closure,
-            })
-            .collect();
+        let revocations = closures.into_iter().map(|closure| Revocation {
+            holder: self.device(&closure.endpoint).map(|it| it.identity()),
+            closure,
+        });
+        let revocations = Arc::new(Revocations::new(revocations.collect()));
         for shard in &self.shards {
             let _ = shard
                 .commands
                 .send(Command::Revoke(Arc::clone(&revocations)));
         }
-        for Revocation { closure, .. } in revocations.iter() {
+        for closure in revocations.closures() {
             if let Some(partition) = self.partition(&closure.endpoint) {
                 let closure = closure.clone();
                 partition.run(self.clock.now(), NOBODY, Op::Revoke { closure });

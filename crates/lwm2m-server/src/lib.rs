@@ -17,6 +17,7 @@ mod partition;
 mod refusals;
 mod reload;
 mod resumptions;
+mod revocation;
 mod security;
 mod server;
 mod sessions;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use dtls_core::{Answer, Question, Suites};
-use lwm2m_identity::{Closure, CredentialRecord, Identity};
+use lwm2m_identity::{CredentialRecord, Identity};
 use lwm2m_ops::{Downlink, Reply};
 use registry_core::{Op, Outcome};
 use sansio::{DatagramBuf, Instant, Ticket};
@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::batch::{Inbox, Listener};
 use crate::counters::Counters;
+use crate::revocation::Revocations;
 use crate::security::{Later, unix};
 use crate::{cid::Cid, clock::Clock, partition::Partition};
 
@@ -41,7 +42,7 @@ pub(crate) enum Command {
     /// A Register without a name, and whose its identity is.
     Register(Ticket, Box<Op>, Option<CredentialRecord>),
     /// Credentials are no longer good, or not for an endpoint any more.
-    Revoke(Arc<[Revocation]>),
+    Revoke(Arc<Revocations>),
     /// The server shows another key or certificate from now on.
     Suites(Arc<dyn Suites>),
     /// Nobody knows any more whether the certificates are good by which sessions were opened.
@@ -52,30 +53,6 @@ pub(crate) enum Command {
     Registry(Outcome),
     /// Answer what is under way, then end.
     Stop,
-}
-
-/// What has to end at an endpoint, in all shards.
-pub(crate) struct Revocation {
-    pub(crate) closure: Closure,
-    /// Who was registered under the endpoint when it changed.
-    pub(crate) holder: Option<Identity>,
-}
-
-impl Revocation {
-    /// Whether the sessions of an identity end.
-    fn ends(&self, identity: &Identity, is_registered: impl Fn(&Identity) -> bool) -> bool {
-        let endpoint = Some(self.closure.endpoint.as_str());
-        if self.holder.as_ref() == Some(identity) {
-            return self.closure.ends_session(identity, endpoint);
-        }
-        // Of keys the record tells whose they are; a certificate says itself for whom it can speak.
-        let derived = match identity {
-            Identity::X509 { .. } => identity.endpoint().filter(|it| Some(*it) == endpoint),
-            _ => None,
-        };
-        let speaks_for = derived.filter(|_| !is_registered(identity));
-        self.closure.ends_session(identity, speaks_for)
-    }
 }
 
 pub(crate) struct CallCommand {
@@ -303,8 +280,7 @@ impl Shard {
             Command::Revoke(revocations) => {
                 let fleet = &self.around.fleet;
                 self.stack.revoke(now, |identity| {
-                    let mut all = revocations.iter();
-                    all.any(|one| one.ends(identity, |it| fleet.is_registered(it)))
+                    revocations.end(identity, |it| fleet.is_registered(it))
                 });
             }
             Command::Suites(suites) => self.stack.set_suites(suites),
