@@ -24,7 +24,7 @@ use crate::EventKind;
 use crate::call::{CallError, ReadAnswer};
 use crate::cid::Cid;
 use crate::clock::Clock;
-use crate::counters::Counters;
+use crate::counters::{Counters, DtlsCounters};
 use crate::handle::{DeviceFilter, DevicePage, SecurityInfo, ServerInfo, done};
 use crate::hub::Hub;
 use crate::observations::Observations;
@@ -69,6 +69,7 @@ pub(crate) struct ShardLink {
     /// Datagrams of other shards that it has not taken.
     pub(crate) forwarded: AtomicU64,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) dtls_counters: Arc<DtlsCounters>,
 }
 
 impl Shared {
@@ -131,8 +132,10 @@ impl Shared {
 
     pub(crate) fn info(&self) -> ServerInfo {
         let mut coap = coap_endpoint::Stats::default();
+        let mut dtls = dtls_core::Stats::default();
         for shard in &self.shards {
             shard.counters.add_to(&mut coap);
+            shard.dtls_counters.add_to(&mut dtls);
         }
         ServerInfo {
             endpoints: self
@@ -156,6 +159,7 @@ impl Shared {
             observations: self.observations.len(),
             refusals: self.refusals.total(),
             coap,
+            dtls,
             security: self.security().clone(),
         }
     }

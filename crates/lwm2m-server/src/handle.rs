@@ -84,6 +84,8 @@ pub struct ServerInfo {
     pub refusals: u64,
     /// Datagrams, retransmissions and so on of all shards since the start.
     pub coap: coap_endpoint::Stats,
+    /// Handshakes, records and so on of all shards since the start; zeros without `coaps`.
+    pub dtls: dtls_core::Stats,
     /// How devices may come in, and what the server shows to them.
     pub security: SecurityInfo,
 }

@@ -101,6 +101,7 @@ impl Server {
                     waiting: AtomicU64::new(0),
                     forwarded: AtomicU64::new(0),
                     counters: Arc::default(),
+                    dtls_counters: Arc::default(),
                 }
             })
             .collect();
@@ -169,6 +170,7 @@ impl Server {
                     fleet,
                     clock,
                     counters: Arc::clone(&link.counters),
+                    dtls_counters: Arc::clone(&link.dtls_counters),
                     grace: config.shutdown_grace,
                     shard: own,
                     secured: plain,

@@ -15,7 +15,7 @@ use server_stack::{CallFailure, CallId, Destination, Effect, Event, ServerStack,
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batch::{Inbox, Listener};
-use crate::counters::Counters;
+use crate::counters::{Counters, DtlsCounters};
 use crate::revocation::Revocations;
 use crate::security::{Later, unix};
 use crate::{cid::Cid, clock::Clock, partition::Partition};
@@ -118,6 +118,7 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Clock,
     /// Where the counters are left for whoever asks.
     pub(crate) counters: Arc<Counters>,
+    pub(crate) dtls_counters: Arc<DtlsCounters>,
     /// How long a shutdown waits.
     pub(crate) grace: Duration,
     /// Which shard this is.
@@ -316,6 +317,7 @@ impl Shard {
         }
         self.send();
         self.around.counters.publish(&self.stack.stats());
+        self.around.dtls_counters.publish(&self.stack.dtls_stats());
     }
 
     fn carry_out(&mut self, effect: Effect) {

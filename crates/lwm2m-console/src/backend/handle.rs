@@ -281,7 +281,7 @@ impl Backend for Live {
             kind: CounterKind::Counter,
             value,
         };
-        let coap = info.coap;
+        let (coap, dtls) = (info.coap, info.dtls);
         Info {
             endpoints: info.endpoints,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -345,6 +345,58 @@ impl Backend for Live {
                     "coap_dropped",
                     "Messages lost because a queue was full or they did not fit.",
                     coap.dropped,
+                ),
+                count(
+                    "dtls_cookies_sent",
+                    "Hellos of unproven addresses answered with a cookie.",
+                    dtls.cookies_sent,
+                ),
+                count(
+                    "dtls_cookies_good",
+                    "Hellos that came back with a good cookie.",
+                    dtls.cookies_good,
+                ),
+                count(
+                    "dtls_handshakes",
+                    "Handshakes that succeeded, resumed ones among them.",
+                    dtls.connected,
+                ),
+                count(
+                    "dtls_handshakes_resumed",
+                    "Handshakes that went on with an earlier session.",
+                    dtls.resumed,
+                ),
+                count(
+                    "dtls_handshakes_failed",
+                    "Handshakes that failed, told as events or not.",
+                    dtls.failed,
+                ),
+                count(
+                    "dtls_handshakes_evicted",
+                    "Handshakes that gave way to others.",
+                    dtls.evicted,
+                ),
+                count("dtls_records_opened", "Records opened.", dtls.opened),
+                count("dtls_records_sealed", "Records sealed.", dtls.sealed),
+                count(
+                    "dtls_records_bad",
+                    "Records that did not open: forged or damaged.",
+                    dtls.bad_records,
+                ),
+                count(
+                    "dtls_records_replayed",
+                    "Records that had come before, or were too old.",
+                    dtls.replayed,
+                ),
+                count(
+                    "dtls_dropped",
+                    "Datagrams or their rests that are no records, or records for nobody.",
+                    dtls.dropped,
+                ),
+                count(
+                    "dtls_moved",
+                    "Addresses of sessions that moved.",
+                    dtls.moved,
                 ),
             ],
         }
