@@ -62,8 +62,17 @@ impl<S: Store + Clone + 'static> Records for S {
                     .and_then(key_hint)
                     .map(|it| it.to_string()),
                 None => {
-                    let near = find_near_miss(&store, &identity).await.ok()?;
-                    near.map(|it| it.to_string())
+                    if let Some(near) = find_near_miss(&store, &identity).await.ok()? {
+                        return Some(near.to_string());
+                    }
+                    // What clients send that were told no identity.
+                    let endpoint = str::from_utf8(&identity).ok()?;
+                    let record = store.load(&DeviceRecord::key(endpoint)).await.ok()??;
+                    let credentials = DeviceRecord::decode(&record.value).ok()?.credentials;
+                    let known = credentials.first()?;
+                    Some(format!(
+                        "the device sent the name of endpoint {endpoint:?}, which has to show {known}"
+                    ))
                 }
             }
         })

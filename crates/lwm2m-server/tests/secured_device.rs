@@ -374,6 +374,7 @@ async fn the_operator_learns_what_was_wrong_and_the_device_does_not() {
         ("lamp-key", &b"another key 0000"[..]),
         ("Lamp-Key", KEY),
         ("nobody", KEY),
+        ("lamp", KEY),
     ] {
         let mut device = Device::new(address).await;
         let suites = Psk::client(identity.as_bytes(), key).unwrap();
@@ -397,7 +398,12 @@ async fn the_operator_learns_what_was_wrong_and_the_device_does_not() {
     let reasons: Vec<_> = told.iter().map(|(reason, _)| *reason).collect();
     assert_eq!(
         reasons,
-        ["wrong_psk", "unknown_psk_identity", "unknown_psk_identity"]
+        [
+            "wrong_psk",
+            "unknown_psk_identity",
+            "unknown_psk_identity",
+            "unknown_psk_identity"
+        ]
     );
     assert!(
         told[1].1.contains("lamp-key"),
@@ -405,6 +411,11 @@ async fn the_operator_learns_what_was_wrong_and_the_device_does_not() {
         told[1].1
     );
     assert!(!told[2].1.contains("lamp-key"), "{}", told[2].1);
+    assert!(
+        told[3].1.contains(r#"has to show PSK identity "lamp-key""#),
+        "{}",
+        told[3].1
+    );
     assert!(told.iter().all(|(_, detail)| !detail.contains("another")));
 }
 
@@ -717,6 +728,98 @@ async fn a_security_file_that_changes_is_taken_over() {
     let suites = Psk::client(b"gate", b"fedcba9876543210").unwrap();
     let mut gate = Device::connected(address, suites).await;
     assert_eq!(gate.register(&[]).await.0, Code::CREATED);
+}
+
+/// What a full disk, or an editor that is not done, leaves of a file.
+#[tokio::test]
+async fn a_security_file_that_is_cut_off_takes_no_credential_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("security.toml");
+    let lamp = "[[device]]\nendpoint = \"lamp\"\nmode = \"psk\"\nkey = \"text:0123456789abcdef\"\n";
+    std::fs::write(&file, lamp).unwrap();
+    let (_server, handle, _) = server(|config| {
+        config.security.file = Some(file.clone());
+        config.security.file_interval = Duration::from_millis(20);
+    })
+    .await;
+    let mut events = handle.events(None);
+    std::fs::write(&file, "").unwrap();
+    let detail = next(&mut events, |event| match &event.kind {
+        EventKind::SecurityRefused { detail, .. } => Some(detail.clone()),
+        EventKind::SecurityReloaded { .. } => panic!("an empty file was taken over"),
+        _ => None,
+    })
+    .await;
+    assert!(detail.contains("the file is empty"), "{detail}");
+    assert!(handle.security("lamp").await.unwrap().is_some());
+
+    std::fs::write(&file, "device = []\n").unwrap();
+    next(&mut events, |event| match event.kind {
+        EventKind::SecurityReloaded { .. } => Some(()),
+        _ => None,
+    })
+    .await;
+    assert!(handle.security("lamp").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_security_file_that_conflicts_is_told_once_and_taken_over_when_it_can_be() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("security.toml");
+    let device = |endpoint: &str| {
+        format!(
+            "[[device]]\nendpoint = \"{endpoint}\"\nmode = \"psk\"\nidentity = \"one\"\nkey = \"text:0123456789abcdef\"\n"
+        )
+    };
+    std::fs::write(&file, "device = []\n").unwrap();
+    let (_server, handle, _) = server(|config| {
+        config.security.file = Some(file.clone());
+        config.security.file_interval = Duration::from_millis(5);
+    })
+    .await;
+    handle
+        .set_security("lamp", &[psk("one", KEY)])
+        .await
+        .unwrap();
+    let mut events = handle.events(None);
+    std::fs::write(&file, device("gate")).unwrap();
+    let refused = next(&mut events, |event| match &event.kind {
+        EventKind::SecurityRefused { detail, .. } => Some(detail.clone()),
+        _ => None,
+    })
+    .await;
+    assert!(refused.contains("taken by endpoint \"lamp\""), "{refused}");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    handle.remove_security("lamp").await.unwrap();
+    next(&mut events, |event| match event.kind {
+        EventKind::SecurityRefused { .. } => panic!("the same was told again"),
+        EventKind::SecurityReloaded { .. } => Some(()),
+        _ => None,
+    })
+    .await;
+    assert!(handle.security("gate").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn handshakes_are_counted() {
+    let (_server, handle, address) = server(|_| {}).await;
+    handle
+        .set_security("lamp", &[psk("lamp", KEY)])
+        .await
+        .unwrap();
+    let mut lamp = Device::connected(address, Psk::client(b"lamp", KEY).unwrap()).await;
+    assert_eq!(lamp.register(&[]).await.0, Code::CREATED);
+    assert!(
+        !lamp
+            .connect(Psk::client(b"lamp", b"another key").unwrap())
+            .await
+    );
+    let dtls = handle.info().dtls;
+    assert_eq!((dtls.connected, dtls.failed), (1, 1));
+    assert!(
+        dtls.cookies_good >= 2 && dtls.opened > 0 && dtls.sealed > 0,
+        "{dtls:?}"
+    );
 }
 
 #[tokio::test]
