@@ -44,3 +44,6 @@ printf device-1 >psk.identity
 openssl rand -hex 8 | tr -d '\n' >psk.text
 od -An -tx1 psk.text | tr -d ' \n' >psk.key
 echo "device-1:$(cat psk.key)" >psk.passwd
+echo "hex:$(cat psk.key)" >psk.marked
+# libcoap's directory reads certificate and key from one file.
+cat server.pem server.sec1 >server.both

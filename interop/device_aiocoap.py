@@ -1,6 +1,7 @@
 """A device on aiocoap: registers, serves /3/0, /3303/0 and /3341/0, notifies, answers block-wise and separately.
 
-Usage: device_aiocoap.py SERVER-URI ENDPOINT   (prints one line per thing that happened; ends on "stop" from stdin)
+Usage: device_aiocoap.py SERVER-URI ENDPOINT [IDENTITY HEX-KEY]
+Prints one line per thing that happened; ends on "stop" from stdin. A coaps URI needs identity and key, and DTLSSocket.
 """
 
 import asyncio
@@ -91,7 +92,7 @@ class Reboot(resource.Resource):
         return aiocoap.Message(code=aiocoap.CHANGED)
 
 
-async def main(server, endpoint):
+async def main(server, endpoint, identity="", key=""):
     site = resource.Site()
     temperature = Temperature()
     site.add_resource(["3", "0"], DeviceInstance())
@@ -101,6 +102,9 @@ async def main(server, endpoint):
     site.add_resource(["3303", "0", "5700"], temperature)
     site.add_resource(["3341", "0", "5527"], Value(5527, "x" * 4096, writable=True))
     context = await aiocoap.Context.create_server_context(site, bind=("127.0.0.1", None))
+    if key:
+        psk = {"psk": bytes.fromhex(key), "client-identity": identity.encode()}
+        context.client_credentials.load_from_dict({server + "/*": {"dtls": psk}})
     links = '</>;rt="oma.lwm2m";ct="0 11542",</1/0>,</3/0>,</3303/0>,</3341/0>'
 
     async def ask(code, path, query, payload=b""):
@@ -130,4 +134,4 @@ async def main(server, endpoint):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2]))
+    asyncio.run(main(*sys.argv[1:]))

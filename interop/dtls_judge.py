@@ -359,4 +359,4 @@ if __name__ == "__main__":
     import lwm2m_rows
 
     KINDS[lwm2m_rows.LibCoap] = lwm2m_rows.LibCoap(TARGET, FOLDER)
-    sys.exit(rows.run(KINDS, sys.argv[2:]))
+    sys.exit(rows.run("dtls", KINDS, sys.argv[2:]))

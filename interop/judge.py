@@ -3,81 +3,21 @@
 Usage: judge.py DIRECTORY-OF-OUR-BINARIES. Ends with "N passed, N failed, N skipped".
 """
 
-import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
-import urllib.error
 import urllib.parse
-import urllib.request
 
 from harness import Program, free_port
+from programs import Server
 
 
 BINARIES = sys.argv[1]
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOKEN = "interop-token-that-is-long-enough"
-
-
-class Server(Program):
-    """Our server on free ports, and its HTTP API."""
-
-    def __init__(self):
-        self.coap, http = free_port(), free_port(socket.SOCK_STREAM)
-        self.api = f"http://127.0.0.1:{http}"
-        super().__init__(
-            f"{BINARIES}/lwm2m-server",
-            "--coap",
-            f"127.0.0.1:{self.coap}",
-            "--coaps",
-            "off",
-            "--http",
-            f"127.0.0.1:{http}",
-            env={"LWM2M_ADMIN_TOKEN": TOKEN},
-        )
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(self.api + "/readyz", timeout=1)
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError("our server does not get ready")
-
-    def ask(self, method, path, body=None):
-        """Status and JSON of an API call."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.api + "/api/v1" + path, data, method=method)
-        request.add_header("Authorization", "Bearer " + TOKEN)
-        if data is not None:
-            request.add_header("Content-Type", "application/json")
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                text = answer.read()
-                return answer.status, json.loads(text) if text else None
-        except urllib.error.HTTPError as error:
-            text = error.read()
-            return error.code, json.loads(text) if text else None
-
-    def get(self, path):
-        status, body = self.ask("GET", path)
-        assert status == 200, (path, status, body)
-        return body
-
-    def wait_for(self, what, seconds=10):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if found := what():
-                return found
-            time.sleep(0.05)
-        raise AssertionError("it does not come true in time")
-
-    def endpoints(self):
-        return [item["ep"] for item in self.get("/devices")["items"]]
 
 
 def libcoap(*arguments, payload=None):
@@ -93,7 +33,7 @@ def libcoap(*arguments, payload=None):
 
 
 def libcoap_registers_updates_and_leaves():
-    with Server() as server:
+    with Server(BINARIES) as server:
         uri = f"coap://127.0.0.1:{server.coap}"
         register = f"{uri}/rd?ep=libcoap&lt=300&lwm2m=1.1&b=U"
         libcoap("-m", "post", "-t", "40", register, payload=b"</1/0>,</3/0>,</3303/0>")
@@ -151,7 +91,7 @@ def our_endpoint_manages_a_libcoap_server():
 
 
 def aiocoap_device_is_managed():
-    with Server() as server, \
+    with Server(BINARIES) as server, \
             Program(sys.executable, f"{HERE}/device_aiocoap.py", f"coap://127.0.0.1:{server.coap}", "urn:dev:aiocoap 1") as device:
         device.expect(r"^registered 2\.01 rd/")
         name = urllib.parse.quote("urn:dev:aiocoap 1", safe="")

@@ -24,26 +24,26 @@ def row(*kinds, times=()):
     return enter
 
 
-def run(makes, words):
-    """Runs the rows that hold one of the words, or all; `makes` has one judge of each kind. The exit code."""
+def run(name, makes, words):
+    """Runs the rows that hold one of the words, or all, for the judge of this name; `makes` has one judge of each kind. The exit code."""
     chosen = [row for row in _rows if not words or any(re.search(word, row[0]) for word in words)]
     counts = dict.fromkeys(("passed", "failed", "skipped"), 0)
 
     def judge(row):
-        name, needed, function = row
+        title, needed, function = row
         for kind in needed:
             if not makes[kind].present():
-                return "skipped", f"!! SKIPPED {name}: there is no {kind.name} ({kind.package})"
+                return "skipped", f"!! SKIPPED {title}: there is no {kind.name} ({kind.package})"
         begun = time.monotonic()
         try:
             function()
         except Exception:
-            return "failed", f"FAILED {name}\n{traceback.format_exc()}"
-        return "passed", f"ok {name} ({time.monotonic() - begun:.1f} s)"
+            return "failed", f"FAILED {title}\n{traceback.format_exc()}"
+        return "passed", f"ok {title} ({time.monotonic() - begun:.1f} s)"
 
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as workers:
         for outcome, line in workers.map(judge, chosen):
             counts[outcome] += 1
             print(line, flush=True)
-    print("dtls: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    print(f"{name}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
     return int(counts["failed"] != 0)

@@ -1,6 +1,7 @@
 """An LwM2M server on aiocoap: takes a registration and manages the device that sent it.
 
-Usage: server_aiocoap.py PORT   (prints one line per thing that happened and ends when the device has left)
+Usage: server_aiocoap.py PORT [IDENTITY HEX-KEY]
+Prints one line per thing that happened and ends when the device has left. With a key it speaks DTLS, by DTLSSocket, on the next port.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import sys
 
 import aiocoap
 from aiocoap import resource
+from aiocoap.credentials import CredentialsMap
 
 TEXT, TLV = 0, 11542
 
@@ -46,12 +48,26 @@ class Registration(resource.Resource):
         return aiocoap.Message(code=aiocoap.DELETED)
 
 
-async def main(port):
+async def main(port, identity="", key=""):
     devices, updates, left = asyncio.Queue(), asyncio.Queue(), asyncio.Event()
     site = resource.Site()
     site.add_resource(["rd"], Registrations(devices))
     site.add_resource(["rd", "x1", "deep"], Registration(updates, left))
-    context = await aiocoap.Context.create_server_context(site, bind=("127.0.0.1", port))
+    keys, transports = CredentialsMap(), None
+    if key:
+        from aiocoap.transports import tinydtls_server
+
+        async def recognize_remote(self, remote):
+            return isinstance(remote, tinydtls_server._AddressDTLS)
+
+        # aiocoap 0.4.14 does not know its own DTLS peers when a request is for one of them.
+        tinydtls_server.MessageInterfaceTinyDTLSServer.recognize_remote = recognize_remote
+        psk = {"psk": bytes.fromhex(key), "client-identity": identity.encode()}
+        keys.load_from_dict({":device": {"dtls": psk}})
+        transports = ["tinydtls_server"]
+    context = await aiocoap.Context.create_server_context(
+        site, bind=("127.0.0.1", int(port)), transports=transports, server_credentials=keys
+    )
     say("ready")
     device = await devices.get()
     await asyncio.sleep(0.2)
@@ -107,4 +123,4 @@ async def main(port):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(*sys.argv[1:]))

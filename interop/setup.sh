@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the judges: OpenSSL's, GnuTLS's and libcoap's programs and Chromium from Debian, aiocoap from PyPI into an
-# environment of its own, pion/dtls from the Go module proxy, Californium and Leshan from Maven's registry.
+# Installs the judges: OpenSSL's, GnuTLS's and libcoap's programs and Chromium from Debian, aiocoap and TinyDTLS from PyPI
+# into an environment of its own, pion/dtls from the Go module proxy, Californium and Leshan from Maven's registry.
 # ../check and ./run call it; what is there already costs nothing. What cannot be had is skipped there, loudly.
 set -uo pipefail
 cd "$(dirname "$0")"
@@ -14,6 +14,8 @@ pkg-config --exists openssl 2>/dev/null || missing+=(libssl-dev pkg-config)
 command -v gnutls-serv >/dev/null || missing+=(gnutls-bin)
 command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
 command -v valgrind >/dev/null || missing+=(valgrind)
+# TinyDTLS is built from its sources.
+command -v autoreconf >/dev/null || missing+=(autoconf gcc make python3-dev)
 if [ ${#missing[@]} -gt 0 ]; then
   sudo=$([ "$(id -u)" = 0 ] || echo sudo)
   { $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "${missing[@]}"; } >/dev/null 2>&1 ||
@@ -23,6 +25,11 @@ fi
 if ! [ -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import aiocoap' 2>/dev/null; then
   { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet -r requirements.txt; } ||
     echo "setup: aiocoap cannot be installed here" >&2
+fi
+# Apart from the others, which are of use without it.
+if [ -x "$venv/bin/python" ] && ! "$venv/bin/python" -c 'import DTLSSocket' 2>/dev/null; then
+  "$venv/bin/pip" install --quiet -r requirements-dtls.txt >"$target/interop-tinydtls.log" 2>&1 ||
+    { tail -3 "$target/interop-tinydtls.log"; echo "setup: TinyDTLS cannot be built here"; } >&2
 fi
 
 # Built anew when a source is newer than what was built.

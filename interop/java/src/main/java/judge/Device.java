@@ -4,6 +4,8 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import org.eclipse.californium.elements.config.Configuration;
@@ -42,23 +44,43 @@ final class Device {
     private final LeshanClient client;
     private final Temperature temperature = new Temperature();
 
-    Device(String uri, Credentials credentials, String mode, Map<String, String> extra) throws Exception {
-        int identifier = 123;
-        long lifetime = Long.parseLong(extra.getOrDefault("lt", "300"));
+    private static final int SERVER = 123;
+
+    /** With one of the credentials that ../credentials.sh makes. */
+    static Device with(String uri, Credentials credentials, String mode, Map<String, String> extra) throws Exception {
         Security security = switch (mode) {
-            case "none" -> Security.noSec(uri, identifier);
-            case "psk" -> Security.psk(uri, identifier, credentials.identity().getBytes(StandardCharsets.UTF_8), credentials.psk());
-            case "rpk" -> Security.rpk(uri, identifier, credentials.raw("client").getEncoded(),
+            case "none" -> Security.noSec(uri, SERVER);
+            case "psk" -> Security.psk(uri, SERVER, credentials.identity().getBytes(StandardCharsets.UTF_8), credentials.psk());
+            case "rpk" -> Security.rpk(uri, SERVER, credentials.raw("client").getEncoded(),
                     credentials.key("client").getEncoded(), credentials.raw("server").getEncoded());
-            case "x509" -> Security.x509(uri, identifier, credentials.certificate("client").getEncoded(),
+            case "x509" -> Security.x509(uri, SERVER, credentials.certificate("client").getEncoded(),
                     credentials.key("client").getEncoded(), credentials.certificate("server").getEncoded());
             default -> throw new IllegalArgumentException("no such mode: " + mode);
         };
+        return new Device(security, extra);
+    }
+
+    /** With the flags of Leshan's demo client that its PSK section has: -u URI -n ENDPOINT -i IDENTITY -p KEY (hexadecimal). */
+    static Device demo(String[] words) throws Exception {
+        Map<String, String> flags = new HashMap<>();
+        for (int at = 0; at < words.length; at += 2) {
+            if (!List.of("-u", "-n", "-i", "-p").contains(words[at]) || at + 1 == words.length) {
+                throw new IllegalArgumentException("the demo client has no such flag, or no value for it: " + words[at]);
+            }
+            flags.put(words[at], words[at + 1]);
+        }
+        byte[] identity = flags.get("-i").getBytes(StandardCharsets.UTF_8);
+        byte[] key = HexFormat.of().parseHex(flags.get("-p"));
+        return new Device(Security.psk(flags.get("-u"), SERVER, identity, key), Map.of("ep", flags.get("-n")));
+    }
+
+    private Device(Security security, Map<String, String> extra) throws Exception {
+        long lifetime = Long.parseLong(extra.getOrDefault("lt", "300"));
         List<ObjectModel> models = new ArrayList<>(ObjectLoader.loadDefault());
         models.addAll(ObjectLoader.loadDdfFile(Device.class.getResourceAsStream("/3303.xml"), "3303.xml"));
         ObjectsInitializer objects = new ObjectsInitializer(new StaticModel(models));
         objects.setInstancesForObject(LwM2mId.SECURITY, security);
-        objects.setInstancesForObject(LwM2mId.SERVER, new org.eclipse.leshan.client.object.Server(identifier, lifetime));
+        objects.setInstancesForObject(LwM2mId.SERVER, new org.eclipse.leshan.client.object.Server(SERVER, lifetime));
         objects.setInstancesForObject(LwM2mId.DEVICE, new Facts());
         objects.setInstancesForObject(3303, temperature);
 

@@ -1,5 +1,6 @@
 package judge;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -10,6 +11,7 @@ import java.util.Map;
  * dtls server|client PORT CREDENTIALS SUITE [cid=N] [mtu=N] [host=NAME]      DtlsPeer: echoes lines (Scandium)
  * coap server|client PORT CREDENTIALS SUITE [cid=N]                          CoapPeer: plain CoAP over DTLS (Californium)
  * device URI CREDENTIALS none|psk|rpk|x509 [ep=NAME] [cid=N] [lt=S]          Device (Leshan's client)
+ * demo -u URI -n ENDPOINT -i IDENTITY -p KEY                                 Device, by the flags of Leshan's demo client
  * server PORT CREDENTIALS [cid=N] [plain=PORT] [mode=x509|rpk]               Server (Leshan's server)
  * </pre>
  */
@@ -17,6 +19,10 @@ final class Main {
     private Main() {}
 
     public static void main(String[] arguments) throws Exception {
+        if (arguments.length > 0 && arguments[0].equals("demo")) {
+            Device.demo(Arrays.copyOfRange(arguments, 1, arguments.length)).run();
+            return;
+        }
         Map<String, String> extra = new HashMap<>();
         String[] plain = new String[5];
         int count = 0;
@@ -31,7 +37,7 @@ final class Main {
         switch (plain[0] == null ? "" : plain[0]) {
             case "dtls" -> new DtlsPeer(plain[1], Integer.parseInt(plain[2]), new Credentials(plain[3]), plain[4], extra).run();
             case "coap" -> new CoapPeer(plain[1], Integer.parseInt(plain[2]), new Credentials(plain[3]), plain[4], extra).run();
-            case "device" -> new Device(plain[1], new Credentials(plain[2]), plain[3], extra).run();
+            case "device" -> Device.with(plain[1], new Credentials(plain[2]), plain[3], extra).run();
             case "server" -> new Server(Integer.parseInt(plain[1]), new Credentials(plain[2]), extra).run();
             default -> {
                 System.err.println("usage: dtls | coap | device | server; see Main.java");

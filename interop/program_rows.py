@@ -1,0 +1,369 @@
+"""Our server program over DTLS, with credentials from its API and its command line, beside devices of other makes."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+
+import dtls
+from dtls import GnuTls, OpenSsl, Scandium
+from harness import Program, free_port
+from programs import Server, Shell, cli
+from rows import row
+
+TARGET = sys.argv[1]
+HERE = os.path.dirname(os.path.abspath(__file__))
+BINARIES = os.path.join(TARGET, "release")
+FOLDER = os.path.join(TARGET, "interop-credentials")
+SECONDS = 40
+MODES = [("psk",), ("rpk",), ("x509",)]
+# What raw public keys, and certificates too, ask of the server. The keys of devices come by the API, never by a file.
+RPK = ["--identity-key", os.path.join(FOLDER, "server.key")]
+X509 = [*RPK, "--identity-cert", os.path.join(FOLDER, "server.pem"), "--trust", os.path.join(FOLDER, "ca.pem")]
+LOSSY = ["drop=5", "delay=5", "duplicate=5"]
+LINKS = ["-t", "40", "-e", "</1/0>,</3/0>"]
+
+
+class LibCoap:
+    """libcoap's programs, with one of its two libraries below or with none."""
+
+    name, package = "libcoap", "libcoap3-bin"
+
+    def present(self):
+        return all(shutil.which(f"coap-{program}-gnutls") for program in ("client", "rd"))
+
+
+class TinyDtls:
+    """aiocoap over TinyDTLS."""
+
+    name, package = "tinydtls", "DTLSSocket"
+
+    def present(self):
+        return subprocess.run([sys.executable, "-c", "import aiocoap, DTLSSocket"], capture_output=True).returncode == 0
+
+
+def file(name):
+    return os.path.join(FOLDER, name)
+
+
+def content(name):
+    with open(file(name)) as text:
+        return text.read()
+
+
+def server(*flags):
+    return Server(BINARIES, *(flags or X509))
+
+
+def leshan(*arguments):
+    return Program(*dtls.java(TARGET, *map(str, arguments)))
+
+
+@contextlib.contextmanager
+def proxy(port, *words):
+    """A way to a port of this host that may be bad; the proxy, and the port in front of it."""
+    front = free_port()
+    ways = [f"127.0.0.1:{front}", f"127.0.0.1:{port}"]
+    with Program(os.path.join(BINARIES, "udp-proxy"), *ways, *words) as between:
+        between.expect("^ready")
+        yield between, front
+
+
+def libcoap(library, *arguments):
+    command = [f"coap-client-{library}", "-B", "20", *arguments]
+    done = subprocess.run(command, capture_output=True, timeout=60)
+    return (done.stdout + done.stderr).decode(errors="replace")
+
+
+def shown(mode):
+    """How libcoap shows a credential of ours."""
+    return {
+        "psk": ["-u", "device-1", "-k", content("psk.text")],
+        "rpk": ["-M", file("client.rpk")],
+        "x509": ["-c", file("client.pem"), "-j", file("client.key"), "-C", file("ca.pem")],
+    }[mode]
+
+
+def credential(mode):
+    """The same, as the API is told of it."""
+    return {
+        "psk": {"mode": "psk", "identity": "device-1", "key": "hex:" + content("psk.key")},
+        "rpk": {"mode": "rpk", "public_key": content("client.pub")},
+        "x509": {"mode": "x509", "name": "device-1"},
+    }[mode]
+
+
+# ---- who may come in
+
+
+@row(Scandium, times=[(*mode, way) for mode in MODES for way in ("api", "cli")])
+def the_server_manages_a_leshan_device(mode, way):
+    ep = "pump"
+    with server() as ours, proxy(ours.coaps) as (between, front):
+        if way == "api":
+            ours.done("PUT", f"/devices/{ep}/credentials", credential(mode))
+        else:
+            given = {"psk": "hex:" + content("psk.key") + "\n"}.get(mode)
+            words = {
+                "psk": ["--identity", "device-1", "--key-file", "-"],
+                "rpk": ["--public-key", file("client.pub.der")],
+                "x509": ["--name", "device-1"],
+            }
+            cli(BINARIES, ours, "credentials", "set", ep, mode, *words[mode], given=given)
+        with leshan("device", f"coaps://localhost:{front}", FOLDER, mode, f"ep={ep}", "cid=6") as device:
+            device.expect("^registered", SECONDS)
+            facts = ours.device(ep)
+            assert facts["security"] == mode and facts["session"]["connection_id"], facts
+            objects = f"/devices/{ep}/objects"
+            assert ours.get(f"{objects}/3/0")["resources"]["0"]["value"] == "Leshan"
+            assert ours.get(f"{objects}/3303/0/5700")["value"] == 21.5
+            ours.done("PUT", f"{objects}/3/0/15", {"value": "Europe/Paris"})
+            device.expect("^written Europe/Paris", SECONDS)
+            ours.done("POST", f"{objects}/3/0/4:execute")
+            device.expect("^executed 4", SECONDS)
+            ours.done("POST", f"/devices/{ep}/observations", {"path": "/3303/0/5700"})
+            device.say("set 22.5")
+            ours.wait_for(lambda: observed(ours, ep) == 22.5)
+            # The NAT forgets the device, and its connection id is enough.
+            between.say("rebind")
+            between.expect("^rebound")
+            device.say("set 23.5")
+            ours.wait_for(lambda: observed(ours, ep) == 23.5)
+            ours.event("session.moved", mode=mode)
+            assert ours.get(f"{objects}/3303/0/5700")["value"] == 23.5
+
+            # Without its credential it is nobody at once, and comes in no more.
+            if way == "api":
+                ours.done("DELETE", f"/devices/{ep}/credentials")
+            else:
+                cli(BINARIES, ours, "credentials", "remove", ep)
+            assert ours.ask("GET", f"/devices/{ep}")[0] == 404
+            ours.event("registration.removed", ep=ep, reason="revoked")
+            ours.event("session.closed", mode=mode, reason="revoked")
+            device.say("update")
+            if mode == "x509":
+                # The authority is trusted, the name is not the endpoint's.
+                ours.event("registration.refused", ep=ep, coap_code="4.03")
+                device.expect("^failed register FORBIDDEN", SECONDS)
+            else:
+                reason = {"psk": "unknown_psk_identity", "rpk": "refused"}[mode]
+                ours.event("handshake.failed", reason=reason)
+                device.expect("^failed register", SECONDS)
+            assert ours.endpoints() == []
+
+
+def observed(ours, ep):
+    items = ours.get(f"/devices/{ep}/observations")["items"]
+    return items and (items[0]["last"] or {}).get("value")
+
+
+@row(LibCoap, times=[("gnutls", *mode) for mode in MODES] + [("openssl", "psk"), ("openssl", "x509")])
+def libcoap_registers_on_the_server(library, mode):
+    # By raw public key it comes only to a server that has nothing else: it asks for a certificate first.
+    with server(*{"rpk": RPK}.get(mode, X509)) as ours:
+        ours.done("PUT", "/devices/meter/credentials", credential(mode))
+        uri, way = f"coaps://localhost:{ours.coaps}", shown(mode)
+        libcoap(library, *way, "-m", "post", *LINKS, f"{uri}/rd?ep=meter&lt=300&lwm2m=1.1&b=U")
+        device = ours.device("meter")
+        assert (device["security"], device["lifetime_s"]) == (mode, 300), device
+        # Each command is a session of its own; the identity is the same.
+        location = f"{uri}/rd/{device['id']}"
+        libcoap(library, *way, "-m", "post", f"{location}?lt=600")
+        assert ours.get("/devices/meter")["lifetime_s"] == 600
+        # Neither another name nor, without security, this one.
+        said = libcoap(library, *way, "-m", "post", *LINKS, f"{uri}/rd?ep=another&lt=300&lwm2m=1.1&b=U")
+        assert "4.03" in said, said
+        ours.event("registration.refused", ep="another", coap_code="4.03")
+        plain = f"coap://127.0.0.1:{ours.coap}/rd"
+        assert "4.03" in libcoap("notls", "-m", "post", *LINKS, f"{plain}?ep=meter&lt=300&lwm2m=1.1&b=U")
+        ours.event("registration.refused", ep="meter", coap_code="4.03")
+        assert libcoap("notls", "-m", "post", f"{plain}/{device['id']}?lt=60").count("4.0") == 1
+        assert ours.get("/devices/meter")["lifetime_s"] == 600
+        libcoap(library, *way, "-m", "delete", location)
+        assert ours.endpoints() == []
+
+
+@row(LibCoap)
+def a_credential_ends_what_came_in_without():
+    with server() as ours:
+        register = ["-m", "post", *LINKS, f"coap://127.0.0.1:{ours.coap}/rd?ep=meter&lt=300&lwm2m=1.1&b=U"]
+        libcoap("notls", *register)
+        assert ours.device("meter")["security"] == "nosec"
+        ours.done("PUT", "/devices/meter/credentials", credential("psk"))
+        ours.event("registration.removed", ep="meter", reason="revoked")
+        assert ours.endpoints() == []
+        assert "4.03" in libcoap("notls", *register)
+        ours.done("DELETE", "/devices/meter/credentials")
+        libcoap("notls", *register)
+        assert ours.device("meter")["security"] == "nosec"
+
+
+@row(TinyDtls)
+def the_server_manages_an_aiocoap_device():
+    with server() as ours:
+        ours.done("PUT", "/devices/tiny/credentials", {**credential("psk"), "identity": "tiny key"})
+        script = [sys.executable, f"{HERE}/device_aiocoap.py", f"coaps://127.0.0.1:{ours.coaps}", "tiny", "tiny key"]
+        with Program(*script, content("psk.key")) as device:
+            device.expect(r"^registered 2\.01", SECONDS)
+            assert ours.device("tiny")["session"]["suite"] == "TLS_PSK_WITH_AES_128_CCM_8"
+            objects = "/devices/tiny/objects"
+            assert ours.get(f"{objects}/3303/0")["resources"]["5700"]["value"] == 22.5
+            assert ours.get(f"{objects}/3341/0/5527")["value"] == "x" * 4096
+            ours.done("PUT", f"{objects}/3341/0/5527", {"value": "y" * 5000})
+            device.expect("^written 5527 5000", SECONDS)
+            ours.done("POST", "/devices/tiny/observations", {"path": "/3303/0/5700"})
+            first = ours.wait_for(lambda: observed(ours, "tiny"))
+            ours.wait_for(lambda: observed(ours, "tiny") >= first + 1)
+            device.say("update")
+            device.expect(r"^updated 2\.04", SECONDS)
+            device.say("stop")
+            device.expect(r"^deregistered 2\.02", SECONDS)
+            assert ours.endpoints() == []
+
+
+# ---- handshakes, good and bad
+
+
+@row(times=[
+    (kind, suite)
+    for kind, suites in ((OpenSsl, ["psk-ccm8", "psk-cbc", "x509-ccm8", "x509-gcm"]), (GnuTls, ["psk-gcm", "rpk-ccm8", "x509-cbc"]))
+    for suite in suites
+])  # fmt: skip
+def a_handshake_with_the_server(client, suite):
+    mode = suite.split("-")[0]
+    with server() as ours:
+        ours.done("PUT", "/devices/lamp/credentials", credential(mode))
+        with client(TARGET, FOLDER).client(ours.coaps, suite) as calling:
+            opened = ours.event("session.opened", mode=mode)
+            assert opened["data"]["suite"] == SUITES[suite], opened
+            ours.done("DELETE", "/devices/lamp/credentials")
+            ours.event("session.closed", mode=mode, reason="revoked")
+            # access_denied (RFC 5246 §7.2.2).
+            calling.expect(r"alert number 49|alert \[49\]", SECONDS)
+
+
+SUITES = {
+    "psk-ccm8": "TLS_PSK_WITH_AES_128_CCM_8",
+    "psk-cbc": "TLS_PSK_WITH_AES_128_CBC_SHA256",
+    "psk-gcm": "TLS_PSK_WITH_AES_128_GCM_SHA256",
+    "x509-ccm8": "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8",
+    "x509-gcm": "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "x509-cbc": "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+    "rpk-ccm8": "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8",
+}
+
+
+@row(times=[
+    (OpenSsl, "psk-ccm8", {"key": "ff" * 16}, "wrong_psk", None),
+    (GnuTls, "psk-cbc", {"key": "ff" * 16}, "wrong_psk", None),
+    (OpenSsl, "psk-ccm8", {"identity": "DEVICE-1"}, "unknown_psk_identity", "case"),
+    (GnuTls, "psk-gcm", {"identity": "6465766963652d31"}, "unknown_psk_identity", "hex"),
+    (OpenSsl, "x509-ccm8", {"who": "stranger"}, "unknown_authority", None),
+    (GnuTls, "x509-gcm", {"who": "stranger"}, "unknown_authority", None),
+    (GnuTls, "rpk-ccm8", {"who": "stranger"}, "refused", None),
+])  # fmt: skip
+def a_handshake_that_the_server_refuses(client, suite, extra, reason, hint):
+    mode = suite.split("-")[0]
+    with server() as ours:
+        ours.done("PUT", "/devices/lamp/credentials", credential(mode))
+        with client(TARGET, FOLDER).client(ours.coaps, suite, wait=False, **extra) as calling:
+            failed = ours.event("handshake.failed")
+            assert failed["data"]["reason"] == reason, failed
+            assert hint is None or hint in failed["data"]["hint"], failed
+            calling.expect("(?i)alert", SECONDS)
+        assert content("psk.key") not in json.dumps(failed)
+        with client(TARGET, FOLDER).client(ours.coaps, suite):
+            ours.event("session.opened", mode=mode)
+
+
+@row(OpenSsl)
+def a_server_with_nothing_but_pre_shared_keys_says_so():
+    with server("--cid", "off") as ours:
+        with OpenSsl(TARGET, FOLDER).client(ours.coaps, "x509-ccm8", wait=False) as calling:
+            calling.expect("(?i)alert handshake failure", SECONDS)
+            failed = ours.event("handshake.failed")
+            assert failed["data"]["reason"] == "no_common_suite", failed
+
+
+# ---- the command lines that are told with a new key
+
+
+def told(ours, ep, identity, way):
+    """The commands that the server tells, by tool."""
+    if way == "api":
+        drawn = ours.done("POST", f"/devices/{quoted(ep)}/credentials:generate", {"identity": identity})
+        return {one["tool"]: one["command"] for one in drawn["commands"]}, drawn["key"].removeprefix("hex:")
+    told = cli(BINARIES, ours, "-o", "table", "credentials", "generate", ep, "--identity", identity)
+    rows = dict(line.split(maxsplit=1) for line in told.splitlines())
+    return rows, rows["key"].removeprefix("hex:")
+
+
+WAYS = [("lamp", "lamp", "api"), ("it's lamp 7", "key of lamp & co", "api"), ("lamp-8", "lamp-8", "cli")]
+
+
+@row(times=WAYS)
+def told_command_of_ours(ep, identity, way):
+    with server() as ours:
+        commands, _ = told(ours, ep, identity, way)
+        with Shell(commands["lwm2m-client"], BINARIES) as client:
+            client.expect("registered", SECONDS)
+            assert ours.device(quoted(ep))["security"] == "psk"
+
+
+@row(LibCoap, times=[(library, *way) for library in ("gnutls", "openssl") for way in WAYS])
+def told_command_of_libcoap(library, ep, identity, way):
+    with server() as ours, tempfile.TemporaryDirectory() as folder:
+        # As it is called where it was not packaged with several libraries side by side.
+        os.symlink(shutil.which(f"coap-client-{library}"), f"{folder}/coap-client")
+        commands, _ = told(ours, ep, identity, way)
+        with Shell(commands["libcoap"], folder):
+            assert ours.device(quoted(ep))["security"] == "psk"
+
+
+@row(Scandium, times=WAYS[:2])
+def told_command_of_leshan(ep, identity, way):
+    # The demo client is in no registry: Leshan's library stands in for it, by the same flags.
+    with server() as ours:
+        commands, _ = told(ours, ep, identity, way)
+        jar = "java -jar leshan-demo-client.jar "
+        assert commands["Leshan"].startswith(jar), commands
+        with Shell(" ".join(dtls.java(TARGET, "demo")) + " " + commands["Leshan"].removeprefix(jar)) as client:
+            client.expect("^registered", SECONDS)
+            assert ours.device(quoted(ep))["security"] == "psk"
+
+
+@row(times=WAYS)
+def told_command_of_anjay(ep, identity, way):
+    # Its demo cannot be had here. Its flags, as its demo_args.c reads them: identity and key in hexadecimal.
+    with server() as ours:
+        commands, key = told(ours, ep, identity, way)
+        words = subprocess.run(["sh", "-c", "printf '%s\\n' " + commands["Anjay"]], capture_output=True, text=True)
+        program, *words = words.stdout.splitlines()
+        assert program == "demo"
+        assert dict(zip(words[::2], words[1::2], strict=True)) == {
+            "--endpoint-name": ep,
+            "--server-uri": f"coaps://127.0.0.1:{ours.coaps}",
+            "--security-mode": "psk",
+            "--identity": identity.encode().hex(),
+            "--key": key,
+        }
+
+
+def quoted(ep):
+    return urllib.parse.quote(ep, safe="")
+
+
+# ---- a bad network
+
+
+@row(LibCoap, times=[("gnutls", seed) for seed in (1, 2)])
+def libcoap_registers_on_the_server_over_a_bad_network(library, seed):
+    with server() as ours, proxy(ours.coaps, *LOSSY, f"seed={seed}") as (_, front):
+        ours.done("PUT", "/devices/meter/credentials", credential("psk"))
+        uri = f"coaps://localhost:{front}/rd?ep=meter&lt=300&lwm2m=1.1&b=U"
+        with Program(f"coap-client-{library}", "-B", "60", *shown("psk"), "-m", "post", *LINKS, uri):
+            ours.wait_for(lambda: ours.endpoints() == ["meter"], 60)
