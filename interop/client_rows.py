@@ -135,24 +135,33 @@ BAD = [
 ]
 
 
-def usage(number, certificate, trust):
-    trusted = ["--trust", file(trust)] if trust else []
-    return [*CERT, "--server-cert", file(certificate), "--cert-usage", number, *trusted]
+def expected(number, certificate, trust):
+    return ["--server-cert", file(certificate), "--cert-usage", number, *(["--trust", file(trust)] if trust else [])]
 
 
 @row(LibCoap, times=[("gnutls", *one) for one in GOOD] + [("openssl", *one) for one in GOOD])
 def the_client_trusts_by_certificate_usage(library, *what):
     with directory(library, *DIRECTORIES["x509"]) as port:
-        code, said = attempt(port + 1, "device-1", *usage(*what))
+        code, said = attempt(port + 1, "device-1", *CERT, *expected(*what))
         assert code == 0 and "registered with 1 as /rd/" in said, (code, said)
 
 
 @row(LibCoap, times=[("gnutls", *one) for one in BAD])
 def the_client_does_not_trust_by_certificate_usage(library, *what):
     with directory(library, *DIRECTORIES["x509"]) as port:
-        code, said = attempt(port + 1, "device-1", *usage(*what))
+        code, said = attempt(port + 1, "device-1", *CERT, *expected(*what))
         assert code == 5, (code, said)
         assert listed(port) == 0
+
+
+@row(LibCoap, times=[
+    ("0", "ca.pem", None), ("0", "middle.pem", "ca.pem"), ("2", "ca.pem", None), ("2", "middle.pem", None), ("3", "deep.pem", None)
+])  # fmt: skip
+def the_client_and_a_middle_authority(number, certificate, trust):
+    own = ["--key", file("deep.key"), "--cert", file("deep.chain"), *expected(number, certificate, trust)]
+    with directory("gnutls", "-c", file("deep.both"), "-C", file("ca.pem")) as port:
+        code, said = attempt(port + 1, "device-1", *own)
+        assert code == 0 and "registered with 1 as /rd/" in said, (code, said)
 
 
 @row(GnuTls)

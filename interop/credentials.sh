@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the keys and certificates of a run: an authority, a server (localhost, 127.0.0.1), a client (device-1), and a
-# stranger that nobody knows; each also as a raw public key; and a pre-shared key.
+# Makes the keys and certificates of a run: an authority, a server (localhost, 127.0.0.1), a client (device-1), somebody
+# "deep" whose certificate is issued by a middle authority, and a stranger that nobody knows; each also as a raw public key; and a pre-shared key.
 set -euo pipefail
 folder=${1:?usage: credentials.sh DIRECTORY}
 mkdir -p "$folder"
@@ -36,6 +36,13 @@ leaf() {
   leaf server ca localhost serverAuth DNS:localhost,IP:127.0.0.1
   leaf client ca device-1 clientAuth DNS:device-1
   authority other "Another authority"
+  # One step further from the authority, for both roles.
+  key middle
+  openssl req -new -key middle.key -subj "/CN=A middle authority" -out middle.csr
+  openssl x509 -req -in middle.csr -CA ca.pem -CAkey ca.key -days 30 -out middle.pem -extfile <(
+    printf 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\n'
+  )
+  leaf deep middle device-1 clientAuth,serverAuth DNS:device-1,DNS:localhost
   leaf stranger other device-1 clientAuth,serverAuth DNS:device-1,DNS:localhost
   for name in ca server client other stranger; do openssl x509 -in "$name.pem" -outform DER -out "$name.der"; done
 } 2>openssl.log || { cat openssl.log >&2; exit 1; }
@@ -45,5 +52,7 @@ openssl rand -hex 8 | tr -d '\n' >psk.text
 od -An -tx1 psk.text | tr -d ' \n' >psk.key
 echo "device-1:$(cat psk.key)" >psk.passwd
 echo "hex:$(cat psk.key)" >psk.marked
-# libcoap's directory reads certificate and key from one file.
+cat deep.pem middle.pem >deep.chain
+# libcoap's directory reads certificates and key from one file.
 cat server.pem server.sec1 >server.both
+cat deep.chain deep.sec1 >deep.both

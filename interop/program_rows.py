@@ -55,8 +55,8 @@ def content(name):
         return text.read()
 
 
-def server(*flags):
-    return Server(BINARIES, *(flags or X509))
+def server(*flags, **how):
+    return Server(BINARIES, *(flags or X509), **how)
 
 
 def leshan(*arguments):
@@ -330,6 +330,42 @@ def a_key_that_is_replaced_ends_its_session():
 
 
 @row(OpenSsl)
+def a_session_is_not_resumed_without_its_credential():
+    peer = OpenSsl(TARGET, FOLDER)
+    with server() as ours, tempfile.TemporaryDirectory() as folder:
+        kept = f"{folder}/session"
+        ours.done("PUT", "/devices/lamp/credentials", credential("psk"))
+        with peer.client(ours.coaps, "psk-ccm8", more=["-sess_out", kept]):
+            ours.wait_for(lambda: os.path.exists(kept) and os.path.getsize(kept))
+
+        def again():
+            # Each port may be another shard's, and each shard resumes its own sessions.
+            for _ in range(10):
+                with peer.client(ours.coaps, "psk-ccm8", more=["-sess_in", kept], wait=False) as calling:
+                    yield calling
+
+        assert "Reused" in [calling.expect("^(New|Reused), .*CCM8|alert", SECONDS).group(1) for calling in again()]
+        ours.event("session.opened", resumed=True)
+        ours.done("DELETE", "/devices/lamp/credentials")
+        for calling in again():
+            assert calling.expect("^(New|Reused), .*CCM8|alert number", SECONDS).group(1) is None
+
+
+@row(LibCoap, OpenSsl, times=[("gnutls",), ("openssl",)])
+def certificates_of_a_middle_authority(library):
+    chain = ["--identity-key", file("deep.key"), "--identity-cert", file("deep.chain"), "--trust", file("ca.pem")]
+    with server(*chain) as ours:
+        if library == "gnutls":
+            way = ["-c", file("deep.chain"), "-j", file("deep.key"), "-C", file("ca.pem")]
+            uri = f"coaps://localhost:{ours.coaps}/rd?ep=device-1&lt=300&lwm2m=1.1&b=U"
+            libcoap(library, *way, "-m", "post", *LINKS, uri)
+            assert ours.device("device-1")["security"] == "x509"
+        else:
+            with OpenSsl(TARGET, FOLDER).client(ours.coaps, "x509-ccm8", who="deep", more=["-cert_chain", file("middle.pem")]):
+                ours.event("session.opened", mode="x509")
+
+
+@row(OpenSsl)
 def a_server_with_nothing_but_pre_shared_keys_says_so():
     with server("--cid", "off") as ours:
         with OpenSsl(TARGET, FOLDER).client(ours.coaps, "x509-ccm8", wait=False) as calling:
@@ -351,38 +387,49 @@ def told(ours, ep, identity, way):
     return rows, rows["key"].removeprefix("hex:")
 
 
-WAYS = [("lamp", "lamp", "api"), ("it's lamp 7", "key of lamp & co", "api"), ("lamp-8", "lamp-8", "cli")]
+WAYS = [("lamp", "lamp", "api"), ("it's lamp 7", "key of lamp & co", "api"), ("Zähler", "zähler", "api"), ("lamp-8", "lamp-8", "cli")]
+
+
+def pasted(tool, commands, folder):
+    """The command line as it stands, but for where the tool is."""
+    line = commands[tool.split("-")[0] if tool.startswith("libcoap") else tool]
+    if tool == "lwm2m-client":
+        return Shell(line, BINARIES)
+    if tool == "Leshan":
+        # The demo client is in no registry: Leshan's library stands in for it, by the same flags.
+        jar = "java -jar leshan-demo-client.jar "
+        assert line.startswith(jar), line
+        return Shell(" ".join(dtls.java(TARGET, "demo")) + " " + line.removeprefix(jar))
+    # As it is called where it was not packaged with several libraries side by side.
+    os.symlink(shutil.which(tool.replace("libcoap", "coap-client")), f"{folder}/coap-client")
+    return Shell(line, folder)
+
+
+def try_command(tool, ep, identity, way, **how):
+    with server(**how) as ours, tempfile.TemporaryDirectory() as folder:
+        commands, _ = told(ours, ep, identity, way)
+        with pasted(tool, commands, folder):
+            assert ours.device(quoted(ep))["security"] == "psk"
 
 
 @row(times=WAYS)
-def told_command_of_ours(ep, identity, way):
-    with server() as ours:
-        commands, _ = told(ours, ep, identity, way)
-        with Shell(commands["lwm2m-client"], BINARIES) as client:
-            client.expect("registered", SECONDS)
-            assert ours.device(quoted(ep))["security"] == "psk"
+def told_command_of_ours(*way):
+    try_command("lwm2m-client", *way)
 
 
 @row(LibCoap, times=[(library, *way) for library in ("gnutls", "openssl") for way in WAYS])
-def told_command_of_libcoap(library, ep, identity, way):
-    with server() as ours, tempfile.TemporaryDirectory() as folder:
-        # As it is called where it was not packaged with several libraries side by side.
-        os.symlink(shutil.which(f"coap-client-{library}"), f"{folder}/coap-client")
-        commands, _ = told(ours, ep, identity, way)
-        with Shell(commands["libcoap"], folder):
-            assert ours.device(quoted(ep))["security"] == "psk"
+def told_command_of_libcoap(library, *way):
+    try_command(f"libcoap-{library}", *way)
 
 
-@row(Scandium, times=WAYS[:2])
-def told_command_of_leshan(ep, identity, way):
-    # The demo client is in no registry: Leshan's library stands in for it, by the same flags.
-    with server() as ours:
-        commands, _ = told(ours, ep, identity, way)
-        jar = "java -jar leshan-demo-client.jar "
-        assert commands["Leshan"].startswith(jar), commands
-        with Shell(" ".join(dtls.java(TARGET, "demo")) + " " + commands["Leshan"].removeprefix(jar)) as client:
-            client.expect("^registered", SECONDS)
-            assert ours.device(quoted(ep))["security"] == "psk"
+@row(Scandium, times=WAYS[:3])
+def told_command_of_leshan(*way):
+    try_command("Leshan", *way)
+
+
+@row(LibCoap, Scandium, times=[("lwm2m-client",), ("libcoap-gnutls",), ("Leshan",)])
+def told_command_for_ipv6(tool):
+    try_command(tool, *WAYS[0], coaps="[::1]")
 
 
 @row(times=WAYS)

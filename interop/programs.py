@@ -16,13 +16,13 @@ TOKEN = "interop-token-that-is-long-enough"
 class Server(Program):
     """`lwm2m-server` on free ports, and its HTTP API."""
 
-    def __init__(self, binaries, *flags):
+    def __init__(self, binaries, *flags, coaps="127.0.0.1"):
         self.coap, self.coaps, http = free_port(), free_port(), free_port(socket.SOCK_STREAM)
         self.api = f"http://127.0.0.1:{http}"
         super().__init__(
             f"{binaries}/lwm2m-server",
             *("--coap", f"127.0.0.1:{self.coap}"),
-            *("--coaps", f"127.0.0.1:{self.coaps}"),
+            *("--coaps", f"{coaps}:{self.coaps}"),
             *("--http", f"127.0.0.1:{http}"),
             *flags,
             env={"LWM2M_ADMIN_TOKEN": TOKEN},
