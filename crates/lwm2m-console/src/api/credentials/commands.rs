@@ -40,6 +40,8 @@ pub(super) fn all(server: &str, ep: &str, identity: &str, key: &[u8]) -> Vec<Jso
     let key_hex = key_hex.as_str();
     let identity_hex = hex(identity.as_bytes());
     let (name, id) = (quoted(ep), quoted(identity));
+    // The brackets of an IPv6 address are a pattern to a shell, and to zsh an error.
+    let uri = quoted(server);
     // A shell's printf knows octal numbers everywhere.
     let octal: Zeroizing<String> =
         Zeroizing::new(key.iter().map(|byte| format!("\\{byte:03o}")).collect());
@@ -48,13 +50,13 @@ pub(super) fn all(server: &str, ep: &str, identity: &str, key: &[u8]) -> Vec<Jso
         (
             "lwm2m-client",
             format!(
-                "printf '%s\\n' hex:{key_hex} | lwm2m-client --server {server} --endpoint {name} --psk-identity {id} --psk-stdin"
+                "printf '%s\\n' hex:{key_hex} | lwm2m-client --server {uri} --endpoint {name} --psk-identity {id} --psk-stdin"
             ),
         ),
         (
             "Anjay",
             format!(
-                "demo --endpoint-name {name} --server-uri {server} --security-mode psk --identity {} --key {key_hex}",
+                "demo --endpoint-name {name} --server-uri {uri} --security-mode psk --identity {} --key {key_hex}",
                 *identity_hex
             ),
         ),
@@ -68,7 +70,7 @@ pub(super) fn all(server: &str, ep: &str, identity: &str, key: &[u8]) -> Vec<Jso
         ),
         (
             "Leshan",
-            format!("java -jar leshan-demo-client.jar -u {server} -n {name} -i {id} -p {key_hex}"),
+            format!("java -jar leshan-demo-client.jar -u {uri} -n {name} -i {id} -p {key_hex}"),
         ),
     ]
     .into_iter()
@@ -146,6 +148,14 @@ mod tests {
             ("", "''"),
         ] {
             assert_eq!(quoted(text), word);
+        }
+    }
+
+    #[test]
+    fn brackets_of_an_address_are_no_pattern() {
+        for command in all("coaps://[2001:db8::1]:5684", "lamp", "lamp", b"key") {
+            let command = command["command"].as_str().unwrap();
+            assert!(command.contains("'coaps://[2001:db8::1]:5684"), "{command}");
         }
     }
 
