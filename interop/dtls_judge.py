@@ -338,7 +338,7 @@ LOSSY = ["drop=5", "delay=5", "duplicate=5"]
     for pair in both_ways(dtls.FOREIGN)
     for suite in ("psk-ccm8", "x509-ccm8", "rpk-ccm8")
     if suite in speaks(*pair)
-    for seed in range(1, 21 if os.environ.get("LWM2M_LONG") else 3)
+    for seed in rows.SEEDS
 ])  # fmt: skip
 def lossy(server, client, suite, seed):
     serving = {Ours: {"first": 300}, OpenSsl: {"cookie": False}}.get(server)

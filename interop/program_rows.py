@@ -13,7 +13,7 @@ import dtls
 from dtls import GnuTls, OpenSsl, Scandium
 from harness import Program, free_port
 from programs import Server, Shell, cli
-from rows import row
+from rows import SEEDS, row
 
 TARGET = sys.argv[1]
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -310,6 +310,10 @@ SUITES = {
     (GnuTls, "psk-gcm", {"identity": "6465766963652d31"}, "unknown_psk_identity", "hex"),
     (OpenSsl, "x509-ccm8", {"who": "stranger"}, "unknown_authority", None),
     (GnuTls, "x509-gcm", {"who": "stranger"}, "unknown_authority", None),
+    (OpenSsl, "x509-gcm", {"who": "expired"}, "certificate_expired", None),
+    (GnuTls, "x509-ccm8", {"who": "expired"}, "certificate_expired", None),
+    # For servers only.
+    (OpenSsl, "x509-ccm8", {"who": "server"}, "bad_certificate", None),
     (GnuTls, "rpk-ccm8", {"who": "stranger"}, "refused", None),
 ])  # fmt: skip
 def a_handshake_that_the_server_refuses(client, suite, extra, reason, hint):
@@ -473,18 +477,22 @@ def quoted(ep):
 # ---- a bad network
 
 
-@row(LibCoap, times=[("gnutls", seed) for seed in (1, 2)])
-def libcoap_registers_on_the_server_over_a_bad_network(library, seed):
+@row(LibCoap, times=[(seed,) for seed in SEEDS])
+def libcoap_registers_on_the_server_over_a_bad_network(seed):
     with server() as ours, proxy(ours.coaps, *LOSSY, f"seed={seed}") as (_, front):
         ours.done("PUT", "/devices/meter/credentials", credential("psk"))
         uri = f"coaps://localhost:{front}/rd?ep=meter&lt=300&lwm2m=1.1&b=U"
-        with Program(f"coap-client-{library}", "-B", "60", *shown("psk"), "-m", "post", *LINKS, uri):
-            ours.wait_for(lambda: ours.endpoints() == ["meter"], 60)
+        # It soon gives a handshake up.
+        for _ in range(20):
+            libcoap("gnutls", *shown("psk"), "-m", "post", *LINKS, uri)
+            if ours.endpoints() == ["meter"]:
+                return
+        raise AssertionError(f"twenty handshakes in vain; the server said {ours.heard()}")
 
 
-@row(Scandium, times=[(*mode, seed) for mode in (("psk",), ("rpk",)) for seed in (1, 2)])
+@row(Scandium, times=[(*mode, seed) for mode in (("psk",), ("rpk",)) for seed in SEEDS])
 def a_leshan_device_registers_on_the_server_over_a_bad_network(mode, seed):
     with server() as ours, proxy(ours.coaps, *LOSSY, f"seed={seed}") as (_, front):
         ours.done("PUT", "/devices/pump/credentials", credential(mode))
         with leshan("device", f"coaps://localhost:{front}", FOLDER, mode, "ep=pump"):
-            ours.wait_for(lambda: ours.endpoints() == ["pump"], 60)
+            ours.wait_for(lambda: ours.endpoints() == ["pump"], 150)
