@@ -51,6 +51,8 @@ past() {
   leaf server ca localhost serverAuth DNS:localhost,IP:127.0.0.1
   leaf client ca device-1 clientAuth DNS:device-1
   authority other "Another authority"
+  # For both roles, whoever begins.
+  leaf both ca device-1 clientAuth,serverAuth DNS:device-1,DNS:localhost
   # One step further from the authority, for both roles.
   key middle
   openssl req -new -key middle.key -subj "/CN=A middle authority" -out middle.csr

@@ -157,12 +157,15 @@ def the_server_manages_a_leshan_device(mode, way):
             assert ours.endpoints() == []
 
 
-@row(Scandium, OpenSsl, times=[("psk",), ("rpk",)])
+@row(Scandium, OpenSsl, times=MODES)
 def a_device_whose_session_is_gone_is_called(mode):
-    with server(*X509, "--max-sessions", "1") as ours:
+    # Both change roles, so certificates have to be for both.
+    both = ["--identity-key", file("both.key"), "--identity-cert", file("both.pem"), "--trust", file("ca.pem")]
+    flags, words = (both, ["who=both", "server=both"]) if mode == "x509" else (X509, [])
+    with server(*flags, "--max-sessions", "1") as ours:
         ours.done("PUT", "/devices/pump/credentials", credential(mode))
         ours.done("PUT", "/devices/lamp/credentials", {"mode": "psk", "key": "hex:" + OTHER_KEY})
-        with leshan("device", f"coaps://localhost:{ours.coaps}", FOLDER, mode, "ep=pump", "cid=6") as device:
+        with leshan("device", f"coaps://localhost:{ours.coaps}", FOLDER, mode, "ep=pump", "cid=6", *words) as device:
             device.expect("^registered", SECONDS)
             # Each shard keeps one session; sooner or later somebody else comes to the device's.
             while ours.get("/devices/pump")["session"]:
@@ -369,22 +372,22 @@ def a_key_that_is_replaced_ends_its_session():
 
 
 @row(OpenSsl)
-def a_session_is_not_resumed_without_its_credential():
-    # From one port, and so to one shard: each resumes its own sessions.
-    here = ["-bind", f"127.0.0.1:{free_port()}"]
+def a_session_is_resumed_while_its_credential_lasts():
     with server() as ours, tempfile.TemporaryDirectory() as folder:
         kept = f"{folder}/session"
 
         def call(*more):
-            return OpenSsl(TARGET, FOLDER).client(ours.coaps, "psk-ccm8", more=[*here, *more], wait=False)
+            return OpenSsl(TARGET, FOLDER).client(ours.coaps, "psk-ccm8", more=more, wait=False)
 
         ours.done("PUT", "/devices/lamp/credentials", credential("psk"))
         with call("-sess_out", kept) as calling:
             calling.expect("^New, .*CCM8", SECONDS)
             ours.wait_for(lambda: os.path.exists(kept) and os.path.getsize(kept))
-        with call("-sess_in", kept) as calling:
-            calling.expect("^Reused, .*CCM8", SECONDS)
-            ours.event("session.opened", resumed=True)
+        # From another port each time, so whichever shard hears it.
+        for _ in range(4):
+            with call("-sess_in", kept) as calling:
+                calling.expect("^Reused, .*CCM8", SECONDS)
+        ours.event("session.opened", resumed=True)
         ours.done("DELETE", "/devices/lamp/credentials")
         with call("-sess_in", kept) as calling:
             ours.event("handshake.failed", reason="unknown_psk_identity")

@@ -48,13 +48,15 @@ final class Device {
 
     /** With one of the credentials that ../credentials.sh makes. */
     static Device with(String uri, Credentials credentials, String mode, Map<String, String> extra) throws Exception {
+        String who = extra.getOrDefault("who", "client");
         Security security = switch (mode) {
             case "none" -> Security.noSec(uri, SERVER);
             case "psk" -> Security.psk(uri, SERVER, credentials.identity().getBytes(StandardCharsets.UTF_8), credentials.psk());
             case "rpk" -> Security.rpk(uri, SERVER, credentials.raw("client").getEncoded(),
                     credentials.key("client").getEncoded(), credentials.raw("server").getEncoded());
-            case "x509" -> Security.x509(uri, SERVER, credentials.certificate("client").getEncoded(),
-                    credentials.key("client").getEncoded(), credentials.certificate("server").getEncoded());
+            case "x509" -> Security.x509(uri, SERVER, credentials.certificate(who).getEncoded(),
+                    credentials.key(who).getEncoded(),
+                    credentials.certificate(extra.getOrDefault("server", "server")).getEncoded());
             default -> throw new IllegalArgumentException("no such mode: " + mode);
         };
         return new Device(security, extra);

@@ -10,7 +10,8 @@ import java.util.Map;
  * <pre>
  * dtls server|client PORT CREDENTIALS SUITE [cid=N] [mtu=N] [host=NAME]      DtlsPeer: echoes lines (Scandium)
  * coap server|client PORT CREDENTIALS SUITE [cid=N]                          CoapPeer: plain CoAP over DTLS (Californium)
- * device URI CREDENTIALS none|psk|rpk|x509 [ep=NAME] [cid=N] [lt=S]          Device (Leshan's client)
+ * device URI CREDENTIALS none|psk|rpk|x509 [ep=NAME] [cid=N] [lt=S]
+ *     [who=NAME] [server=NAME]                                              Device (Leshan's client)
  * demo -u URI -n ENDPOINT -i IDENTITY -p KEY                                 Device, by the flags of Leshan's demo client
  * server PORT CREDENTIALS [cid=N] [plain=PORT] [mode=x509|rpk]               Server (Leshan's server)
  * </pre>
