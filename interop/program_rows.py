@@ -201,8 +201,7 @@ def observed(ours, ep):
 
 @row(LibCoap, times=[("gnutls", *mode) for mode in MODES] + [("openssl", "psk"), ("openssl", "x509")])
 def libcoap_registers_on_the_server(library, mode):
-    # By raw public key it comes only to a server that has nothing else: it asks for a certificate first.
-    with server(*{"rpk": RPK}.get(mode, X509)) as ours:
+    with server() as ours:
         ours.done("PUT", "/devices/meter/credentials", credential(mode))
         uri, way = f"coaps://localhost:{ours.coaps}", shown(mode)
         libcoap(library, *way, "-m", "post", *LINKS, f"{uri}/rd?ep=meter&lt=300&lwm2m=1.1&b=U")
