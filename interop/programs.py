@@ -66,7 +66,7 @@ class Server(Program):
         assert status in (200, 201, 204), (method, path, status, answer)
         return answer
 
-    def wait_for(self, what, seconds=30):
+    def wait_for(self, what, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if found := what():
@@ -81,7 +81,7 @@ class Server(Program):
         """A device that registers in time."""
         return self.wait_for(lambda: dict([self.ask("GET", f"/devices/{ep}")]).get(200))
 
-    def event(self, kind, seconds=30, **wanted):
+    def event(self, kind, seconds=60, **wanted):
         """The first event of this type, since the start, whose members and data are these."""
         end = time.monotonic() + seconds
         others = []
