@@ -152,7 +152,7 @@ def the_server_manages_a_leshan_device(mode, way):
                 ours.event("registration.refused", ep=ep, coap_code="4.03")
                 device.expect("^failed register FORBIDDEN", SECONDS)
             else:
-                reason = {"psk": "unknown_psk_identity", "rpk": "refused"}[mode]
+                reason = {"psk": "unknown_psk_identity", "rpk": "unknown_raw_public_key"}[mode]
                 ours.event("handshake.failed", reason=reason)
                 device.expect("^failed register", SECONDS)
             assert ours.endpoints() == []
@@ -336,7 +336,7 @@ SUITES = {
     (GnuTls, "x509-ccm8", {"who": "expired"}, "certificate_expired", None),
     # For servers only.
     (OpenSsl, "x509-ccm8", {"who": "server"}, "bad_certificate", None),
-    (GnuTls, "rpk-ccm8", {"who": "stranger"}, "refused", None),
+    (GnuTls, "rpk-ccm8", {"who": "stranger"}, "unknown_raw_public_key", None),
 ])  # fmt: skip
 def a_handshake_that_the_server_refuses(client, suite, extra, reason, hint):
     mode = suite.split("-")[0]

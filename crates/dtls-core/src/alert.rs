@@ -179,6 +179,12 @@ pub enum FailureReason {
         /// As the peer sent it.
         identity: Vec<u8>,
     },
+    /// Nobody has this raw public key.
+    #[error("unknown raw public key (its sha-256 is {fingerprint})")]
+    UnknownRawPublicKey {
+        /// SHA-256 of the SubjectPublicKeyInfo, hex.
+        fingerprint: String,
+    },
     /// A Finished or a signature does not fit the handshake.
     #[error("a signature or Finished does not fit")]
     BadSignature,

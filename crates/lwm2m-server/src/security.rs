@@ -189,11 +189,11 @@ impl Keeper {
                 })
             }
             Question::Trust { kind, chain, .. } if kind == IdentityKind::RAW_PUBLIC_KEY => {
-                let key = chain.into_iter().next().unwrap_or_default();
+                let key = Bytes::from(chain.into_iter().next().unwrap_or_default());
                 let found = self
                     .records
-                    .owner(Identity::RawPublicKey { key: key.into() });
-                Box::pin(async move { Answer::Trust(known(found.await)) })
+                    .owner(Identity::RawPublicKey { key: key.clone() });
+                Box::pin(async move { Answer::Trust(known(&key, found.await)) })
             }
             Question::Trust { chain, .. } => {
                 let anchors = &self.own().anchors;
@@ -263,18 +263,28 @@ fn suites(credentials: Option<&Credentials>) -> Result<Arc<dyn Suites>, Credenti
     Ok(Arc::new(all))
 }
 
-fn known(found: Result<Option<CredentialRecord>, Down>) -> Result<(), Failure> {
+/// Whether a device has this raw public key.
+fn known(key: &[u8], found: Result<Option<CredentialRecord>, Down>) -> Result<(), Failure> {
     match found {
         Ok(Some(_)) => Ok(()),
         Ok(None) => Err(Failure::new(
             Alert::ACCESS_DENIED,
-            FailureReason::Refused("no device has this raw public key"),
+            FailureReason::UnknownRawPublicKey {
+                fingerprint: fingerprint(key),
+            },
         )),
         Err(_) => Err(Failure::new(
             Alert::INTERNAL_ERROR,
             FailureReason::Internal("the store cannot be reached"),
         )),
     }
+}
+
+/// The SHA-256 of a raw public key, hex.
+fn fingerprint(key: &[u8]) -> String {
+    let bytes = PublicKey::from_spki(key).map(|key| key.fingerprint());
+    let bytes = bytes.unwrap_or_default();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads the names out of what the X.509 suites tell of a peer.
@@ -301,6 +311,7 @@ pub(crate) fn reason_name(reason: &FailureReason) -> &'static str {
         FailureReason::MissingExtension(_) => "missing_extension",
         FailureReason::UnknownPskIdentity { .. } => "unknown_psk_identity",
         FailureReason::WrongPsk { .. } => "wrong_psk",
+        FailureReason::UnknownRawPublicKey { .. } => "unknown_raw_public_key",
         FailureReason::BadSignature => "bad_signature",
         FailureReason::NoCertificate => "no_certificate",
         FailureReason::BadCertificate(_) => "bad_certificate",

@@ -526,8 +526,18 @@ async fn a_raw_public_key_comes_in_where_the_server_has_a_key_of_its_own() {
     read(&handle, &mut device, "valve").await;
 
     handle.remove_security("valve").await.unwrap();
+    let mut events = handle.events(None);
     let mut device = Device::new(address).await;
     assert!(!device.connect(suites()).await);
+    let (reason, detail) = next(&mut events, |event| match &event.kind {
+        EventKind::HandshakeFailed { reason, detail, .. } => Some((*reason, detail.clone())),
+        _ => None,
+    })
+    .await;
+    assert_eq!(reason, "unknown_raw_public_key");
+    let fingerprint = key.public_key().fingerprint();
+    let fingerprint: String = fingerprint.iter().map(|it| format!("{it:02x}")).collect();
+    assert!(detail.contains(&fingerprint), "{detail}");
 }
 
 /// A server with a certificate, which trusts certificates of [`ROOT`].
