@@ -150,8 +150,9 @@ pub struct Limits {
     /// Default 1 048 576.
     pub peers: usize,
     /// Messages of one peer that are remembered to recognise duplicates. The oldest is forgotten,
-    /// and would be processed again. Each new message is compared with all of them, eight at a time;
-    /// more than 32 768 count as so many. Default 128.
+    /// and would be processed again. The ids of a peer that does not
+    /// number its messages one after the other are compared with all of them, ten at a time. More
+    /// than 65 535 count as so many. Default 128.
     pub dedup_per_peer: usize,
     /// Messages of all peers that are remembered. The oldest of all is forgotten. Default 1 048 576.
     pub dedup_total: usize,

@@ -3,6 +3,7 @@ use alloc::boxed::Box;
 use sansio::{Instant, Pages};
 
 use super::Remembered;
+use super::remembered::Blocks;
 
 /// What peers sent us lately, so that a repeated message is answered alike and processed once.
 ///
@@ -12,6 +13,7 @@ use super::Remembered;
 #[derive(Debug)]
 pub(crate) struct Dedup {
     entries: Pages<Entry>,
+    blocks: Blocks,
     /// The first of the entries that are free; they are chained by `newer`.
     free: u32,
     oldest: u32,
@@ -52,6 +54,18 @@ pub(crate) enum Answer<'a> {
     Reset,
     /// With these bytes.
     Bytes(&'a [u8]),
+}
+
+impl Entry {
+    /// Keeps another answer; the counts of bytes, of all peers and of this one, follow.
+    fn set_answer(&mut self, answer: Kept, of_all: &mut usize, of_peer: &mut u32) {
+        let (before, after) = (self.answer.len(), answer.len());
+        self.answer = answer;
+        *of_all = of_all.saturating_sub(before).saturating_add(after);
+        *of_peer = of_peer
+            .saturating_sub(count(before))
+            .saturating_add(count(after));
+    }
 }
 
 impl Kept {
@@ -99,6 +113,7 @@ impl Dedup {
     pub(crate) const fn new() -> Self {
         Self {
             entries: Pages::new(),
+            blocks: Blocks::new(),
             free: NONE,
             oldest: NONE,
             newest: NONE,
@@ -130,11 +145,11 @@ impl Dedup {
         remembered: &mut Remembered,
         mid: u16,
     ) -> Option<Answer<'_>> {
-        let place = remembered.find(mid)?;
+        let place = remembered.messages.find(&self.blocks, mid)?;
         // An id may be used again once its lifetime is over.
         if self.entry(place).is_none_or(|entry| now >= entry.expires) {
+            remembered.messages.remove(&mut self.blocks, mid);
             self.release(remembered, place);
-            remembered.remove(mid);
             return None;
         }
         Some(self.entry(place)?.answer.answer())
@@ -162,50 +177,55 @@ impl Dedup {
         }
         self.newest = place;
         self.len = self.len.saturating_add(1);
-        remembered.push(mid, place);
+        remembered.messages.push(&mut self.blocks, mid, place);
     }
 
     /// Remembers how a peer's message `mid` was answered.
     pub(crate) fn answer(&mut self, remembered: &mut Remembered, mid: u16, answer: Answer<'_>) {
-        if let Some(place) = remembered.find(mid) {
-            self.set_answer(remembered, place, Kept::new(answer));
+        if let Some(place) = remembered.messages.find(&self.blocks, mid) {
+            self.set_answer(&mut remembered.bytes, place, Kept::new(answer));
         }
     }
 
     /// Drops the oldest answers of a peer, but not their ids, until at most `limit` bytes are kept; the
     /// newest answer stays.
     pub(crate) fn trim_bytes(&mut self, remembered: &mut Remembered, limit: usize) {
-        let mut number = 0usize;
-        while remembered.bytes as usize > limit {
-            let next = number.saturating_add(1);
-            if next >= remembered.len() {
-                break;
-            }
-            if let Some(place) = remembered.place(number)
-                && self
-                    .entry(place)
-                    .is_some_and(|entry| entry.answer.len() > 0)
+        if remembered.bytes as usize <= limit {
+            return;
+        }
+        let older = remembered.len().saturating_sub(1);
+        let Self {
+            entries,
+            blocks,
+            bytes,
+            ..
+        } = self;
+        for (_, place) in remembered.messages.iter(blocks).take(older) {
+            if let Some(entry) = entries.get_mut(place as usize)
+                && entry.answer.len() > 0
             {
-                self.set_answer(remembered, place, Kept::Nothing);
+                entry.set_answer(Kept::Nothing, bytes, &mut remembered.bytes);
             }
-            number = next;
+            if remembered.bytes as usize <= limit {
+                return;
+            }
         }
     }
 
     /// Forgets the oldest message of a peer.
     pub(crate) fn pop_oldest(&mut self, remembered: &mut Remembered) {
-        if let Some(place) = remembered.place(0) {
+        if let Some(place) = remembered.messages.oldest(&self.blocks) {
+            remembered.messages.drop_oldest(&mut self.blocks);
             self.release(remembered, place);
-            remembered.drop_oldest();
         }
     }
 
     /// Forgets the [oldest](Self::oldest) message of all, of the peer who has `remembered`.
     pub(crate) fn pop_oldest_of_all(&mut self, remembered: &mut Remembered) {
         // It is the peer's oldest as well. Its list is not asked, which may be out of the cache.
-        debug_assert_eq!(remembered.place(0), Some(self.oldest));
+        debug_assert_eq!(remembered.messages.oldest(&self.blocks), Some(self.oldest));
+        remembered.messages.drop_oldest(&mut self.blocks);
         self.release(remembered, self.oldest);
-        remembered.drop_oldest();
     }
 
     /// Forgets all messages of a peer.
@@ -219,8 +239,8 @@ impl Dedup {
     #[cfg(test)]
     pub(crate) fn recount(&self, peer: u32, remembered: &Remembered) -> (usize, usize) {
         let mut bytes = 0;
-        for number in 0..remembered.len() {
-            let entry = self.entry(remembered.place(number).unwrap()).unwrap();
+        for (_, place) in remembered.messages.iter(&self.blocks) {
+            let entry = self.entry(place).unwrap();
             assert_eq!(entry.peer, peer);
             bytes += entry.answer.len();
         }
@@ -228,22 +248,15 @@ impl Dedup {
         (remembered.len(), bytes)
     }
 
-    fn set_answer(&mut self, remembered: &mut Remembered, place: u32, answer: Kept) {
-        let Some(entry) = self.entry_mut(place) else {
-            return;
-        };
-        let (before, after) = (entry.answer.len(), answer.len());
-        entry.answer = answer;
-        self.bytes = self.bytes.saturating_sub(before).saturating_add(after);
-        remembered.bytes = remembered
-            .bytes
-            .saturating_sub(count(before))
-            .saturating_add(count(after));
+    fn set_answer(&mut self, of_peer: &mut u32, place: u32, answer: Kept) {
+        if let Some(entry) = self.entries.get_mut(place as usize) {
+            entry.set_answer(answer, &mut self.bytes, of_peer);
+        }
     }
 
-    /// Frees the place of a message of a peer, from whose list it has to go.
+    /// Frees the place of a message that is out of the list of its peer.
     fn release(&mut self, remembered: &mut Remembered, place: u32) {
-        self.set_answer(remembered, place, Kept::Nothing);
+        self.set_answer(&mut remembered.bytes, place, Kept::Nothing);
         let free = self.free;
         let Some(entry) = self.entry_mut(place) else {
             return;
