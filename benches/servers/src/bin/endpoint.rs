@@ -3,13 +3,14 @@
 #![forbid(unsafe_code)]
 
 use std::{
-    collections::HashMap,
     error::Error,
+    hash::BuildHasher as _,
     net::{SocketAddr, UdpSocket},
     time::Duration,
 };
 
 use coap_endpoint::{Config, Endpoint, Event, PeerInfo, StrangerVerdict, answer_stranger};
+use hashbrown::HashTable;
 use sansio::{DatagramBuf, Instant, Peer};
 use servers::{Inbox, LEN, Mode, answer, arguments, bind};
 
@@ -29,8 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 struct Server {
     begun: std::time::Instant,
     endpoint: Endpoint,
-    peers: HashMap<SocketAddr, Peer, foldhash::fast::RandomState>,
-    addresses: Vec<(u32, Option<SocketAddr>)>,
+    /// Slots by address, as in `server-stack`: the address stands in the slot alone.
+    by_address: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
+    /// Generation and address.
+    slots: Vec<(u32, Option<SocketAddr>)>,
     free: Vec<u32>,
 }
 
@@ -39,8 +43,9 @@ impl Server {
         Self {
             begun: std::time::Instant::now(),
             endpoint: Endpoint::new(Config::default(), [7; 32], Instant::ZERO),
-            peers: HashMap::default(),
-            addresses: Vec::new(),
+            by_address: HashTable::new(),
+            hasher: foldhash::fast::RandomState::default(),
+            slots: Vec::new(),
             free: Vec::new(),
         }
     }
@@ -105,8 +110,8 @@ impl Server {
         datagram: &[u8],
         out: &mut [u8],
     ) -> Option<usize> {
-        let peer = match self.peers.get(&from) {
-            Some(peer) => *peer,
+        let peer = match self.find(from) {
+            Some(peer) => peer,
             None => {
                 let mut room = DatagramBuf::new(out, 0, 0);
                 match answer_stranger(datagram, &mut room) {
@@ -120,16 +125,25 @@ impl Server {
         None
     }
 
+    fn find(&self, from: SocketAddr) -> Option<Peer> {
+        let is = |&slot: &u32| self.slots[slot as usize].1 == Some(from);
+        let slot = *self.by_address.find(self.hasher.hash_one(from), is)?;
+        Some(Peer::new(slot, self.slots[slot as usize].0))
+    }
+
     fn open(&mut self, now: Instant, from: SocketAddr) -> Peer {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.addresses.push((0, None));
-            self.addresses.len() as u32 - 1
+            self.slots.push((0, None));
+            self.slots.len() as u32 - 1
         });
-        let (generation, address) = &mut self.addresses[slot as usize];
+        let (generation, address) = &mut self.slots[slot as usize];
         *address = Some(from);
         let peer = Peer::new(slot, *generation);
         self.endpoint.open_peer(now, peer, PeerInfo::default());
-        self.peers.insert(from, peer);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        let hash = |&slot: &u32| hasher.hash_one(slots[slot as usize].1.unwrap_or(from));
+        self.by_address
+            .insert_unique(hasher.hash_one(from), slot, hash);
         peer
     }
 
@@ -143,11 +157,15 @@ impl Server {
                     let _ = self.endpoint.respond(now, exchange, answer(&request));
                 }
                 Event::PeerIdle { peer, .. } => {
-                    let (generation, address) = &mut self.addresses[peer.slot() as usize];
+                    let (generation, address) = &mut self.slots[peer.slot() as usize];
                     if *generation == peer.generation() {
                         *generation = generation.wrapping_add(1);
                         if let Some(address) = address.take() {
-                            self.peers.remove(&address);
+                            let hash = self.hasher.hash_one(address);
+                            let is = |&slot: &u32| slot == peer.slot();
+                            if let Ok(found) = self.by_address.find_entry(hash, is) {
+                                found.remove();
+                            }
                         }
                         self.free.push(peer.slot());
                         let why = coap_endpoint::CloseReason::Idle;
@@ -167,7 +185,7 @@ impl Server {
         loop {
             let mut room = DatagramBuf::new(out, 0, 0);
             let transmit = self.endpoint.poll_transmit(now, &mut room)?;
-            let (generation, address) = self.addresses[transmit.peer.slot() as usize];
+            let (generation, address) = self.slots[transmit.peer.slot() as usize];
             if let (true, Some(address)) = (generation == transmit.peer.generation(), address) {
                 return Some((address, transmit.len));
             }
