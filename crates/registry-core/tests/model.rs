@@ -398,6 +398,34 @@ impl Pair {
     }
 }
 
+/// Found by the test below: two ends of one endpoint in one merged commit.
+#[test]
+fn an_endpoint_that_ends_twice_between_two_commits_leaves_no_record() {
+    let caller = Who {
+        address: 0,
+        key: Some(0),
+        listener: 0,
+    };
+    let register = |lifetime| Step::Register {
+        endpoint: 2,
+        caller,
+        lifetime,
+        list: 0,
+    };
+    let mut pair = Pair::new();
+    for step in [
+        register(29),
+        Step::Pass { millis: 29_000 },
+        register(1),
+        Step::Pass { millis: 1_000 },
+    ] {
+        pair.step(step);
+        pair.compare();
+    }
+    assert!(pair.plain.is_empty());
+    pair.compare_store();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(scaled(5_000, 200) as u32) })]
 

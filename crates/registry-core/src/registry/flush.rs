@@ -2,7 +2,7 @@
 
 use super::{Registry, Timer, job::Job, update::secret};
 use crate::{EffectResult, Registration, partition::Secret, record};
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 use bytes::Bytes;
 use lwm2m_store::{Batch, CommitError, Key, Version};
 use sansio::Instant;
@@ -11,7 +11,8 @@ use sansio::Instant;
 #[derive(Default)]
 pub(super) struct Flush {
     renewed: Vec<u32>,
-    ended: VecDeque<(Key, Version)>,
+    /// The record of an endpoint that came back and ended again has another version: the last one counts.
+    ended: BTreeMap<Key, Version>,
     /// The timer runs.
     due: bool,
     /// Merged commits that the store has not answered.
@@ -45,7 +46,7 @@ impl Flush {
     /// Takes the record of an expired registration out of the store, if it is known which one.
     pub(super) fn delete(&mut self, key: Key, version: Option<Version>) {
         if let Some(version) = version {
-            self.ended.push_back((key, version));
+            self.ended.insert(key, version);
         }
     }
 }
@@ -218,7 +219,9 @@ impl Registry {
         // While the store is down nobody can register, so this is no more than there were.
         for part in held {
             match part {
-                Held::Ended { key, expected } => self.flush.ended.push_back((key, expected)),
+                Held::Ended { key, expected } => {
+                    self.flush.ended.entry(key).or_insert(expected);
+                }
                 Held::Renewed { secret, .. } => {
                     if let Some(slot) = self.book.find_secret(&secret) {
                         self.hold_back(now, slot);
